@@ -1,0 +1,1 @@
+"""Floor 3: anything that edits files."""

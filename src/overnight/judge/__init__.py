@@ -1,0 +1,1 @@
+"""Floor 3: measures a candidate where it cannot touch the number."""

@@ -1,0 +1,150 @@
+"""One experiment as data, from the question to the verdict."""
+
+from enum import StrEnum
+from typing import Literal
+
+from overnight.model.contract import Tier
+from overnight.model.value import Pairs, Value, Words
+
+
+class Outcome(StrEnum):
+    """How an experiment ended (the first is the unchanged code)."""
+
+    baseline = "baseline"
+    keep = "keep"
+    discard = "discard"
+    crash = "crash"
+    violation = "violation"
+    duplicate = "duplicate"
+    inconclusive = "inconclusive"
+
+
+class Trust(StrEnum):
+    """Who says the number, weakest first: the candidate itself; our box; a separate judge."""
+
+    self_reported = "self-reported"
+    measured = "measured"
+    scored = "scored"
+
+
+class Certified(StrEnum):
+    """Whether the gain of the best over the baseline was measured afresh, and on what."""
+
+    no = "no"
+    yes = "yes"
+    holdout = "holdout"
+
+
+class Ask(Value, frozen=True, kw_only=True):
+    """Where to look next: build on experiment number `parent`; `hint` is a sentence for the agent."""
+
+    parent: int
+    hint: str = ""
+
+
+class Proposal(Value, frozen=True, kw_only=True):
+    """What the agent says it did. Never evidence: only files are.
+
+    `parameters` are (name, JSON text) pairs that our own tuner sets; commands cannot. `note` is for the record
+    ("the agent was stopped after 900 s"). `unavailable` means the agent could not work at all (provider
+    error, command not found) and changed nothing: this is not an experiment.
+    """
+
+    summary: str = ""
+    hypothesis: str = ""
+    needs_followup: bool = False
+    ideas: tuple[str, ...] = ()
+    parameters: Words = ()
+    cost_usd: float = 0.0
+    tokens: int = 0
+    seconds: float = 0.0
+    transcript: str = ""
+    note: str = ""
+    unavailable: str = ""
+
+
+class Breach(Value, frozen=True, kw_only=True):
+    """A change that the contract does not allow: which path, which rule, in plain words."""
+
+    path: str
+    rule: str
+    detail: str = ""
+
+
+class Change(Value, frozen=True, kw_only=True):
+    """What the files say. `tree` is the git tree id of the whole measured tree (sealed files + allowed blobs);
+    `commit` keeps it reachable. `paths` were changed; `dropped` were ignored litter, never measured.
+    """
+
+    tree: str
+    commit: str
+    parent: str
+    paths: tuple[str, ...] = ()
+    added: int = 0
+    deleted: int = 0
+    loc: int = 0
+    dropped: tuple[str, ...] = ()
+    breaches: tuple[Breach, ...] = ()
+
+
+class Failure(Value, frozen=True, kw_only=True):
+    """Why there is no number. `code` is one short stable word, `detail` a sentence, `tail` the last output
+    lines (hostile text: escape before showing).
+    """
+
+    code: Literal[
+        "exit", "timeout", "cpu", "memory", "pids", "disk", "output", "no-metric", "malformed", "non-finite",
+        "twice", "bounds", "guard", "artifact", "driver", "sealed", "cancelled", "slept",
+    ]  # fmt: skip
+    detail: str
+    tail: str = ""
+
+
+class Measurement(Value, frozen=True, kw_only=True):
+    """One judge run: finite values by metric name, or a failure, never both.
+
+    `seconds` is wall time of the whole run; `seed` the seed given to it; `tier` and `limits` say what held the
+    candidate; `split` "" is the search metric, "certify" and "gate" are holdout reads.
+    """
+
+    values: Pairs = ()
+    failure: Failure | None = None
+    seconds: float = 0.0
+    seed: int = 0
+    tier: Tier = Tier.none
+    limits: str = "none"
+    trust: Trust = Trust.self_reported
+    guard_trust: str = ""
+    split: str = ""
+    host: str = ""
+
+
+class Evaluation(Value, frozen=True, kw_only=True):
+    """All runs of one candidate; `failure` is the first run that failed."""
+
+    runs: tuple[Measurement, ...]
+    failure: Failure | None = None
+
+
+class Comparison(Value, frozen=True, kw_only=True):
+    """Candidate against best: `gain` in units of the metric (positive = better), `adjusted` after trade-offs,
+    `low`..`high` an interval where the noise is known.
+    """
+
+    gain: float
+    adjusted: float
+    low: float | None = None
+    high: float | None = None
+    runs: int = 1
+
+
+class Verdict(Value, frozen=True, kw_only=True):
+    """The decision with its reason in one plain sentence."""
+
+    outcome: Outcome
+    reason: str
+    value: float | None = None
+    comparison: Comparison | None = None
+    failure: Failure | None = None
+    trust: Trust = Trust.self_reported
+    promote: bool = False

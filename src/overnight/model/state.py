@@ -1,0 +1,111 @@
+"""What the ledger says, folded: built by `overnight.rules.fold` and by nothing else."""
+
+from overnight.model.contract import Contract, Tier
+from overnight.model.event import Certificate
+from overnight.model.experiment import Breach, Failure, Measurement, Outcome, Trust
+from overnight.model.value import Value, Words
+
+
+class Experiment(Value, frozen=True, kw_only=True):
+    """One row of the night. Number 0 is the baseline. `outcome` None = pending (asked, not judged).
+
+    `value` is the mean of the search readings in the metric's unit, None without a number; `gain` is against
+    the best at judging time. `readings` hold every finished search run, `holdout` every holdout run; `seconds`
+    is agent plus judge.
+    """
+
+    number: int
+    parent: int
+    agent: str = ""
+    policy: str = ""
+    hint: str = ""
+    tree: str = ""
+    commit: str = ""
+    parent_commit: str = ""
+    outcome: Outcome | None = None
+    reason: str = ""
+    value: float | None = None
+    gain: float | None = None
+    trust: Trust = Trust.self_reported
+    failure: Failure | None = None
+    same_as: int | None = None
+    readings: tuple[Measurement, ...] = ()
+    holdout: tuple[Measurement, ...] = ()
+    paths: tuple[str, ...] = ()
+    added: int = 0
+    deleted: int = 0
+    loc: int = 0
+    dropped: tuple[str, ...] = ()
+    breaches: tuple[Breach, ...] = ()
+    summary: str = ""
+    hypothesis: str = ""
+    needs_followup: bool = False
+    ideas: tuple[str, ...] = ()
+    parameters: Words = ()
+    cost_usd: float = 0.0
+    tokens: int = 0
+    seconds: float = 0.0
+    note: str = ""
+    transcript: str = ""
+    asked_at: float = 0.0
+    judged_at: float = 0.0
+
+
+class Counts(Value, frozen=True, kw_only=True):
+    """Judged proposals of the segment by outcome; the baseline is not counted in any."""
+
+    experiments: int = 0
+    kept: int = 0
+    discarded: int = 0
+    crashed: int = 0
+    violations: int = 0
+    duplicates: int = 0
+    inconclusive: int = 0
+    evaluations: int = 0
+    holdout_reads: int = 0
+
+
+class State(Value, frozen=True, kw_only=True):
+    """The present segment of a study.
+
+    `experiments[n].number == n`. `kept` are the numbers ever promoted, in order; the last is the best so far.
+    `leaders` are the at most 50 best-valued numbers, best first. `since_keep` counts judged proposals since the
+    last keep. `seconds` and `cost_usd` are sums over experiments; `segments` counts all of the study's.
+    """
+
+    study: str = ""
+    digest: str = ""
+    contract: Contract | None = None
+    base: str = ""
+    tree: str = ""
+    seals: Words = ()
+    seed: int = 0
+    tier: Tier = Tier.none
+    opened_at: float = 0.0
+    segments: int = 0
+    experiments: tuple[Experiment, ...] = ()
+    kept: tuple[int, ...] = ()
+    leaders: tuple[int, ...] = ()
+    pending: tuple[int, ...] = ()
+    counts: Counts = Counts()
+    since_keep: int = 0
+    seconds: float = 0.0
+    cost_usd: float = 0.0
+    certificate: Certificate | None = None
+    paused: bool = False
+    closed: str = ""
+    notes: tuple[tuple[str, str], ...] = ()
+    warnings: tuple[str, ...] = ()
+    last_at: float = 0.0
+
+    @property
+    def baseline(self) -> Experiment | None:
+        """Experiment 0 once it has been judged."""
+        if self.experiments and self.experiments[0].outcome is not None:
+            return self.experiments[0]
+        return None
+
+    @property
+    def best(self) -> Experiment | None:
+        """The best so far: the last promoted, else the baseline, else None."""
+        return self.experiments[self.kept[-1]] if self.kept else self.baseline

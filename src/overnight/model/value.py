@@ -1,0 +1,54 @@
+"""What every frozen value shares: finite numbers, canonical bytes, a digest."""
+
+import hashlib
+import math
+from typing import Any
+
+import msgspec
+
+Pairs = tuple[tuple[str, float], ...]
+Words = tuple[tuple[str, str], ...]
+
+_ENCODER = msgspec.json.Encoder(order="deterministic")
+
+
+class Value(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """Base of the frozen values: a non-finite float is refused at construction.
+
+    msgspec writes NaN as null and then cannot read it back, so that one NaN would make a ledger unreadable.
+
+    Raises:
+        ValueError: a float field, or a float in a tuple of pairs, is NaN or infinite.
+    """
+
+    def __post_init__(self) -> None:
+        for name in self.__struct_fields__:
+            _require_finite(name, getattr(self, name))
+
+
+def _require_finite(name: str, value: object) -> None:
+    if isinstance(value, float):
+        if not math.isfinite(value):
+            raise ValueError(f"{name} must be a finite number, not {value}")
+    elif isinstance(value, tuple):
+        for item in value:
+            if isinstance(item, float | tuple):
+                _require_finite(name, item)
+
+
+def canonical(value: Any) -> bytes:
+    """The one JSON spelling of a value: keys sorted, no spaces, defaults left out."""
+    return _ENCODER.encode(value)
+
+
+def digest(value: Any) -> str:
+    """SHA-256 of the canonical JSON, 64 hex digits."""
+    return hashlib.sha256(canonical(value)).hexdigest()
+
+
+def lookup(pairs: Pairs, name: str) -> float | None:
+    """The number stored under `name`, or None."""
+    for key, number in pairs:
+        if key == name:
+            return number
+    return None

@@ -1,0 +1,1 @@
+"""Floor 1: search policies, one file each; `overnight.wiring` knows them by name."""

@@ -1,0 +1,144 @@
+"""The Protocols between the rooms: each of one to three methods, no base class to inherit from.
+
+Public, for third parties: Agent, Sandbox (with Running), Policy, Archivist, Executor, Sink.
+Internal, so that the shells need not know each other: Workspace, Judge, Ledger.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future
+from pathlib import Path
+from random import Random
+from typing import Protocol, TypeVar
+
+from overnight.model.box import Box, Completed, Coverage
+from overnight.model.brief import AgentBudget, Brief
+from overnight.model.contract import Contract
+from overnight.model.event import Event
+from overnight.model.experiment import Ask, Change, Evaluation, Measurement, Proposal
+from overnight.model.state import State
+
+Result = TypeVar("Result")
+
+
+class Agent(Protocol):
+    """Anything that edits files."""
+
+    def propose(self, brief: Brief, workdir: Path, budget: AgentBudget) -> Proposal:
+        """Edit files below `workdir` and say what was done; only the files will be believed.
+
+        `workdir` is the folder of program.md inside a private checkout that the agent may wreck. Must return
+        within `budget.wall` seconds (plus a little) and leave no process behind. Does not raise for a failing
+        agent: the Proposal's `note` or `unavailable` says so.
+        """
+        ...
+
+
+class Running(Protocol):
+    """A boxed command that has been started."""
+
+    def wait(self) -> Completed:
+        """Block until every process of the box is dead; idempotent."""
+        ...
+
+    def kill(self) -> None:
+        """End every process of the box now; `wait` then reports `cancelled`."""
+        ...
+
+
+class Sandbox(Protocol):
+    """Runs one command with limits on its whole process tree."""
+
+    def covers(self) -> Coverage:
+        """What this sandbox isolates and what it does not, honestly."""
+        ...
+
+    def start(self, box: Box) -> Running:
+        """Start `box.command`; the limits run from now.
+
+        Raises:
+            MachineError: the box itself could not be set up (never for a failing command).
+        """
+        ...
+
+
+class Policy(Protocol):
+    """A search strategy without memory of its own: the state holds everything."""
+
+    def ask(self, state: State, rng: Random) -> Ask:
+        """Where to look next. Pure: the same state and rng give the same answer."""
+        ...
+
+
+class Archivist(Protocol):
+    """A policy that wants some candidates kept to build on although they are not the best."""
+
+    def admit(self, state: State, evaluation: Evaluation) -> bool:
+        """Whether this evaluation's candidate may become a parent."""
+        ...
+
+
+class Executor(Protocol):
+    """Runs tasks somewhere."""
+
+    def submit(self, task: Callable[[], Result]) -> "Future[Result]":
+        """Start `task`; its exception, if any, is the future's."""
+        ...
+
+
+class Sink(Protocol):
+    """A consumer of events: console, mirror, webhook. A failing sink is noted and never stops a study."""
+
+    def emit(self, event: Event, state: State) -> None:
+        """`event` is in the ledger; `state` includes it."""
+        ...
+
+
+class Workspace(Protocol):
+    """Trees in and out of the person's repository, which is never checked out, staged or reset."""
+
+    def checkout(self, tree: str, into: Path) -> None:
+        """Write every file of git tree `tree` below the empty or new folder `into`."""
+        ...
+
+    def gate(self, directory: Path, parent: str, contract: Contract, summary: str) -> Change:
+        """Read a hostile checkout of commit `parent` as bytes and say what changed.
+
+        Without breaches the result's tree and commit exist in the repository; with breaches they are the
+        parent's. Runs no git in `directory`, follows no link, opens no device.
+        """
+        ...
+
+
+class Judge(Protocol):
+    """Measures a candidate where the candidate cannot touch the number."""
+
+    def measure(self, tree: str, seed: int, split: str = "") -> Measurement:
+        """One run on candidate `tree`; a failing candidate is a Measurement with a failure.
+
+        Raises:
+            MachineError: our own machine failed; nothing may be concluded about the candidate.
+        """
+        ...
+
+
+class Ledger(Protocol):
+    """The append-only history of a study."""
+
+    def read(self, after: str = "") -> Iterator[tuple[str, tuple[Event, ...]]]:
+        """(entry id, its events) in order, from the start or after entry `after`.
+
+        Raises:
+            LedgerError: the history was deleted, forked or does not decode.
+        """
+        ...
+
+    def append(self, events: Sequence[Event], *, head: str, candidate: str = "", durable: bool = False) -> str:
+        """Write `events` atomically after entry `head` ("" = an empty ledger) and return the new entry's id.
+
+        `candidate` is a commit to keep reachable for ever. With `durable` the entry and everything that it
+        reaches survive a power cut once this returns.
+
+        Raises:
+            ConflictError: somebody appended after `head`; nothing was written.
+        """
+        ...

@@ -1,0 +1,1 @@
+"""Floor 1: program.md in, Contract out."""
