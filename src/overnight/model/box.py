@@ -16,12 +16,18 @@ class Mount(Value, frozen=True, kw_only=True):
 
 
 class Limits(Value, frozen=True, kw_only=True):
-    """Bounds on the whole process tree: seconds, bytes, counts. None = unlimited."""
+    """Bounds on the whole process tree: seconds, bytes, counts. None = unlimited.
+
+    `disk` bounds what the box's writable mounts and temporary folders hold together; `grace` is the time between
+    a polite SIGTERM and SIGKILL when a limit ends the command.
+    """
 
     wall: float
     cpu_seconds: float | None = None
     memory: int | None = None
     pids: int | None = None
+    cpus: int | None = None
+    disk: int | None = None
     output: int = 1024**2
     grace: float = 0.0
 
@@ -61,7 +67,7 @@ class Completed(Value, frozen=True, kw_only=True):
     """
 
     code: int
-    stopped: Literal["", "wall", "cpu", "memory", "pids", "output", "cancelled"] = ""
+    stopped: Literal["", "wall", "cpu", "memory", "pids", "disk", "output", "cancelled"] = ""
     stdout: bytes = b""
     stderr: bytes = b""
     flooded: bool = False

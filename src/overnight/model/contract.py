@@ -126,7 +126,10 @@ class Isolation(Value, frozen=True, kw_only=True):
 
 
 class AgentSpec(Value, frozen=True, kw_only=True):
-    """Who proposes: `use` is a name ("tuner") or "command LINE". `wall` in seconds an experiment."""
+    """Who proposes: `use` is a name ("tuner") or "command LINE". `wall` in seconds an experiment.
+
+    `network` None = no network; ("shared",) = the machine's own; anything else is an allow-list of hosts.
+    """
 
     use: str = "tuner"
     wall: float = 900.0
