@@ -51,14 +51,17 @@ class Objective(Value, frozen=True, kw_only=True):
 
 
 class Guard(Value, frozen=True, kw_only=True):
-    """A hard limit. Either a metric within min/max or within `max_regress` (a fraction: 0.05 is 5 %) of the
-    re-measured best, or a command (`run`) that must pass, with at least `min_tests` tests reported.
+    """A hard limit: a metric within min/max, or within `max_regress` of the best, or a command that must pass.
+
+    `max_regress` is a fraction (0.05 is 5 %) of the re-measured best's value; `direction` says which way this metric
+    gets better. A command (`run`) passes with exit code 0 and at least `min_tests` tests reported.
     """
 
     metric: str = ""
     min: float | None = None
     max: float | None = None
     max_regress: float | None = None
+    direction: Direction = Direction.minimize
     run: str = ""
     min_tests: int = 0
 
@@ -141,13 +144,15 @@ class AgentSpec(Value, frozen=True, kw_only=True):
 
 
 class Stop(Value, frozen=True, kw_only=True):
-    """When the night ends; None is never. `no_gain` counts experiments since the last keep."""
+    """When the night ends; None is never. `no_gain` counts experiments since the last keep,
+    `tampering` violations in the segment.
+    """
 
     experiments: int | None = None
     wall: float | None = None
     usd: float | None = None
     no_gain: int | None = None
-    tampering: int = 3
+    tampering: int | None = None
 
 
 class Contract(Value, frozen=True, kw_only=True):

@@ -69,7 +69,8 @@ class State(Value, frozen=True, kw_only=True):
     """The present segment of a study.
 
     `experiments[n].number == n`. `kept` are the numbers ever promoted, in order; the last is the best so far.
-    `leaders` are the at most 50 best-valued numbers, best first. `since_keep` counts judged proposals since the
+    `leaders` are the at most 50 best-valued numbers, best first; `certified_reads` the numbers whose certify split
+    was read since the last promotion or certificate. `since_keep` counts judged proposals since the
     last keep. `seconds` and `cost_usd` are sums over experiments; `segments` counts all of the study's.
     """
 
@@ -92,6 +93,7 @@ class State(Value, frozen=True, kw_only=True):
     seconds: float = 0.0
     cost_usd: float = 0.0
     certificate: Certificate | None = None
+    certified_reads: tuple[int, ...] = ()
     paused: bool = False
     closed: str = ""
     notes: tuple[tuple[str, str], ...] = ()

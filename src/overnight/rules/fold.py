@@ -1,0 +1,273 @@
+"""The ledger folded into the present state: a pure left fold, event by event.
+
+`Folding` is the one mutable thing here: it lets a long history be folded in linear time, and a running study
+advance by one group of events without folding again. Law: however the groups are cut, the state is the same.
+"""
+
+import sys
+from bisect import insort
+from collections.abc import Callable, Iterable
+from typing import Any, ClassVar
+
+from msgspec.structs import replace
+
+from overnight.errors import LedgerError
+from overnight.model.contract import Direction
+from overnight.model.event import (
+    Adopted,
+    Asked,
+    Certificate,
+    Closed,
+    Event,
+    HoldoutRead,
+    Judged,
+    Measured,
+    Noted,
+    Opened,
+    Paused,
+    Promoted,
+    Proposed,
+)
+from overnight.model.experiment import Measurement, Outcome
+from overnight.model.state import Counts, Experiment, State
+from overnight.model.value import lookup
+
+LEADERS = 50
+NOTES = 50
+
+_COUNTED = {
+    Outcome.keep: "kept",
+    Outcome.discard: "discarded",
+    Outcome.crash: "crashed",
+    Outcome.violation: "violations",
+    Outcome.duplicate: "duplicates",
+    Outcome.inconclusive: "inconclusive",
+}
+_PROPOSED_FIELDS = (
+    "tree", "commit", "parent_commit", "paths", "added", "deleted", "loc", "dropped", "breaches", "summary",
+    "hypothesis", "needs_followup", "ideas", "parameters", "cost_usd", "tokens", "note", "transcript",
+)  # fmt: skip
+
+
+def fold(groups: Iterable[tuple[Event, ...]]) -> State:
+    """The state after all `groups`, in ledger order; the last segment only.
+
+    Raises:
+        LedgerError: an event does not fit what came before it.
+    """
+    folding = Folding()
+    for group in groups:
+        folding.add(group)
+    return folding.state()
+
+
+def mean_value(readings: Iterable[Measurement], metric: str) -> float | None:
+    """Mean of the finite readings of `metric`, None without any."""
+    values = [value for reading in readings if (value := lookup(reading.values, metric)) is not None]
+    return sum(values) / len(values) if values else None
+
+
+class Folding:
+    """A fold in progress. `add` groups in ledger order, take `state` whenever needed."""
+
+    def __init__(self) -> None:
+        self._segments = 0
+        self._reset(None)
+
+    def _reset(self, opened: Opened | None) -> None:
+        self._opened = opened
+        self._experiments: list[Experiment] = []
+        self._kept: list[int] = []
+        self._leaders: list[tuple[float, int]] = []
+        self._pending: list[int] = []
+        self._counts = dict.fromkeys(Counts.__struct_fields__, 0)
+        self._since_keep = 0
+        self._seconds = 0.0
+        self._cost = 0.0
+        self._certificate: Certificate | None = None
+        self._certified_reads: list[int] = []
+        self._paused = False
+        self._closed = ""
+        self._notes: list[tuple[str, str]] = []
+        self._first_with: dict[str, int] = {}
+        self._last_at = 0.0
+
+    def add(self, group: Iterable[Event]) -> None:
+        """Advance by one atomic group of events."""
+        for event in group:
+            if isinstance(event, Opened):
+                self._segments += 1
+                self._reset(event)
+            elif self._opened is None:
+                raise LedgerError(f"the ledger begins with {type(event).__name__}, not with the opening of a segment")
+            else:
+                self._STEPS[type(event)](self, event)
+            self._last_at = event.at or self._last_at
+
+    def number_with(self, tree: str) -> int | None:
+        """The first judged experiment of the segment whose candidate is `tree`."""
+        return self._first_with.get(tree)
+
+    def state(self) -> State:
+        """The present state as a frozen value."""
+        opened = self._opened
+        if opened is None:
+            return State()
+        return State(
+            study=opened.study,
+            digest=opened.digest,
+            contract=opened.contract,
+            base=opened.base,
+            tree=opened.tree,
+            seals=opened.seals,
+            seed=opened.seed,
+            tier=opened.tier,
+            opened_at=opened.at,
+            segments=self._segments,
+            experiments=tuple(self._experiments),
+            kept=tuple(self._kept),
+            leaders=tuple(number for _, number in self._leaders),
+            pending=tuple(self._pending),
+            counts=Counts(**self._counts),
+            since_keep=self._since_keep,
+            seconds=self._seconds,
+            cost_usd=self._cost,
+            certificate=self._certificate,
+            certified_reads=tuple(self._certified_reads),
+            paused=self._paused,
+            closed=self._closed,
+            notes=tuple(self._notes),
+            warnings=opened.warnings,
+            last_at=self._last_at,
+        )
+
+    def _experiment(self, number: int, event: Event) -> Experiment:
+        if not 0 <= number < len(self._experiments):
+            raise LedgerError(f"{type(event).__name__} names experiment {number}, which was never asked for")
+        return self._experiments[number]
+
+    def _asked(self, event: Asked) -> None:
+        if event.number != len(self._experiments):
+            raise LedgerError(f"experiment {event.number} was asked for after {len(self._experiments) - 1}")
+        self._experiments.append(
+            Experiment(
+                number=event.number,
+                parent=event.parent,
+                agent=sys.intern(event.agent),
+                policy=sys.intern(event.policy),
+                hint=event.hint,
+                asked_at=event.at,
+            )
+        )
+        self._pending.append(event.number)
+
+    def _proposed(self, event: Proposed) -> None:
+        old = self._experiment(event.number, event)
+        said = {name: getattr(event, name) for name in _PROPOSED_FIELDS}
+        self._experiments[event.number] = replace(old, seconds=old.seconds + event.seconds, **said)
+        self._seconds += event.seconds
+        self._cost += event.cost_usd
+
+    def _measured(self, event: Measured) -> None:
+        old = self._experiment(event.number, event)
+        measurement = event.measurement
+        self._counts["evaluations"] += 1
+        self._seconds += measurement.seconds
+        changes: dict[str, Any] = {"seconds": old.seconds + measurement.seconds}
+        if measurement.split:
+            changes["holdout"] = (*old.holdout, measurement)
+            if event.number not in self._certified_reads:
+                self._certified_reads.append(event.number)
+        else:
+            if event.run != len(old.readings):
+                raise LedgerError(f"reading {event.run} of experiment {event.number} follows {len(old.readings)}")
+            changes["readings"] = (*old.readings, measurement)
+        new = replace(old, **changes)
+        if not measurement.split and old.outcome is not None and old.value is not None:
+            new = replace(new, value=self._mean(new))
+            self._rank(old, new)
+        self._experiments[event.number] = new
+
+    def _judged(self, event: Judged) -> None:
+        old = self._experiment(event.number, event)
+        if old.outcome is not None:
+            raise LedgerError(f"experiment {event.number} was judged twice")
+        new = replace(
+            old,
+            outcome=event.outcome,
+            reason=event.reason,
+            value=event.value,
+            gain=event.gain,
+            trust=event.trust,
+            failure=event.failure,
+            same_as=event.same_as,
+            judged_at=event.at,
+        )
+        self._experiments[event.number] = new
+        self._pending.remove(event.number)
+        if new.tree and event.outcome is not Outcome.violation:
+            self._first_with.setdefault(new.tree, event.number)
+        if event.outcome is not Outcome.baseline:
+            self._counts["experiments"] += 1
+            self._counts[_COUNTED[event.outcome]] += 1
+            self._since_keep = 0 if event.outcome is Outcome.keep else self._since_keep + 1
+        if event.outcome in (Outcome.baseline, Outcome.keep, Outcome.discard):
+            self._rank(None, new)
+
+    def _mean(self, experiment: Experiment) -> float | None:
+        assert self._opened is not None  # noqa: S101 - add() refuses every event before the first Opened
+        return mean_value(experiment.readings, self._opened.contract.objective.metric)
+
+    def _rank(self, old: Experiment | None, new: Experiment) -> None:
+        assert self._opened is not None  # noqa: S101 - as above
+        sign = 1.0 if self._opened.contract.objective.direction is Direction.minimize else -1.0
+        if old is not None and old.value is not None and (sign * old.value, old.number) in self._leaders:
+            self._leaders.remove((sign * old.value, old.number))
+        if new.value is not None:
+            insort(self._leaders, (sign * new.value, new.number))
+            del self._leaders[LEADERS:]
+
+    def _promoted(self, event: Promoted) -> None:
+        self._experiment(event.number, event)
+        self._kept.append(event.number)
+        self._certified_reads.clear()
+
+    def _holdout_read(self, event: HoldoutRead) -> None:
+        self._experiment(event.number, event)
+        self._counts["holdout_reads"] += 1
+
+    def _certified(self, event: Certificate) -> None:
+        self._certificate = event
+        self._certified_reads.clear()
+
+    def _adopted(self, event: Adopted) -> None:
+        self._experiment(event.number, event)
+
+    def _noted(self, event: Noted) -> None:
+        if event.kind == "started":
+            self._paused = False
+            self._closed = ""
+        else:
+            self._notes.append((event.kind, event.text))
+            del self._notes[:-NOTES]
+
+    def _stop_asked(self, event: Paused) -> None:
+        del event
+        self._paused = True
+
+    def _ended(self, event: Closed) -> None:
+        self._closed = event.reason
+
+    _STEPS: ClassVar[dict[type, Callable[..., None]]] = {
+        Asked: _asked,
+        Proposed: _proposed,
+        Measured: _measured,
+        Judged: _judged,
+        Promoted: _promoted,
+        HoldoutRead: _holdout_read,
+        Certificate: _certified,
+        Adopted: _adopted,
+        Noted: _noted,
+        Paused: _stop_asked,
+        Closed: _ended,
+    }
