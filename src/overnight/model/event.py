@@ -48,7 +48,10 @@ class Asked(_Event, frozen=True, kw_only=True, tag="asked"):
 
 
 class Proposed(_Event, frozen=True, kw_only=True, tag="proposed"):
-    """The agent has finished; `tree` and `commit` are what the gate made of its files."""
+    """The agent has finished; `tree` and `commit` are what the gate made of its files.
+
+    `agent` is the one that really proposed: a resumed experiment may have been asked of another.
+    """
 
     number: int
     tree: str
@@ -58,6 +61,7 @@ class Proposed(_Event, frozen=True, kw_only=True, tag="proposed"):
     added: int = 0
     deleted: int = 0
     loc: int = 0
+    agent: str = ""
     dropped: tuple[str, ...] = ()
     breaches: tuple[Breach, ...] = ()
     summary: str = ""

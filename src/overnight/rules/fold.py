@@ -164,6 +164,7 @@ class Folding:
     def _proposed(self, event: Proposed) -> None:
         old = self._experiment(event.number, event)
         said = {name: getattr(event, name) for name in _PROPOSED_FIELDS}
+        said["agent"] = sys.intern(event.agent) if event.agent else old.agent
         self._experiments[event.number] = replace(old, seconds=old.seconds + event.seconds, **said)
         self._seconds += event.seconds
         self._cost += event.cost_usd

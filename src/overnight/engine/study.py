@@ -1,0 +1,68 @@
+"""The loop of a night: baseline, experiments until something says stop, certification."""
+
+from msgspec.structs import replace
+
+from overnight.engine.baseline import measure_baseline
+from overnight.engine.certify import certify, due
+from overnight.engine.experiment import ask, run_experiment
+from overnight.engine.laboratory import Laboratory
+from overnight.errors import UsageError
+from overnight.model.event import Closed
+from overnight.model.experiment import Outcome
+from overnight.model.state import State
+from overnight.rules.budget import Spending, exhausted
+
+_FRUITLESS = 25
+_WASTED = {Outcome.duplicate, Outcome.crash, Outcome.violation}
+
+
+def run_study(lab: Laboratory) -> State:
+    """Run until a limit is reached, somebody asks to stop, or the agent has nothing left; returns the last state.
+
+    Whatever interrupts it (an exception, SIGKILL, a power cut), calling it again goes on where it was.
+
+    Raises:
+        UsageError: the unchanged code gives no number, a sealed file changed, or the agent cannot work at all.
+    """
+    started = lab.monotonic()
+    lab.recorder.note("started", f"{lab.agent_name}, policy {lab.policy_name}")
+    measure_baseline(lab)
+    done = 0
+    while not (reason := _over(lab, started)):
+        unavailable = run_experiment(lab, ask(lab))
+        if unavailable and not done:
+            raise UsageError(f"the agent {lab.agent_name} cannot work: {unavailable}")
+        if unavailable:
+            reason = unavailable
+            break
+        done += 1
+    if due(lab.recorder.state):
+        certify(lab)
+    lab.progress("ended", len(lab.recorder.state.experiments) - 1)
+    return lab.recorder.append(Closed(reason=reason), durable=True)
+
+
+def _over(lab: Laboratory, started: float) -> str:
+    state = lab.recorder.catch_up()
+    if lab.stopping.asked:
+        return "stopped on request"
+    spending = Spending(stop=lab.stop, elapsed=lab.monotonic() - started, reserve=_reserve(state))
+    return exhausted(state, spending) or _fruitless(lab, state)
+
+
+def _reserve(state: State) -> float:
+    """Seconds that certification will take: two runs as long as the baseline's longest."""
+    baseline = state.baseline
+    if baseline is None or not due(replace(state, certificate=None)):
+        return 0.0
+    return 2 * max((run.seconds for run in baseline.readings), default=0.0)
+
+
+def _fruitless(lab: Laboratory, state: State) -> str:
+    """An open-ended night ends when nothing can be measured any more."""
+    if lab.stop.experiments is not None or state.counts.experiments < _FRUITLESS:
+        return ""
+    last = state.experiments[-_FRUITLESS:]
+    if all(item.outcome in _WASTED for item in last):
+        return f"the last {_FRUITLESS} proposals were duplicates, crashes or violations"
+    return ""

@@ -1,0 +1,116 @@
+"""Where a study lives: repository, program.md, the study's own folder, its ledger."""
+
+import json
+import os
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from overnight.errors import UsageError
+from overnight.ledger import Journal, StudyLock
+from overnight.model.state import State
+from overnight.program import check_name, slug
+from overnight.rules.fold import Folding
+from overnight.workspace import Repository
+
+_REF = re.compile(r"^refs/overnight/(?P<study>[^/]+)/ledger$")
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """`program` is program.md on disk (it may not exist yet), `folder` is <git common dir>/overnight/<study>."""
+
+    repository: Repository
+    study: str
+    program: Path
+    folder: Path
+    ledger: Journal
+
+    @property
+    def prefix(self) -> str:
+        """program.md's folder relative to the repository's root, "" for the root."""
+        relative = self.program.parent.relative_to(self.repository.root).as_posix()
+        return "" if relative == "." else relative
+
+    def running(self) -> int | None:
+        """The pid of the process that runs this study now, None when nobody does."""
+        return StudyLock(self.folder / "lock").holder()
+
+
+def studies(repository: Repository) -> tuple[str, ...]:
+    """Names of all studies with a ledger in this repository, sorted."""
+    return tuple(sorted(match["study"] for name in repository.refs("refs/overnight/") if (match := _REF.match(name))))
+
+
+def find_site(start: Path, study: str | None = None) -> Site:
+    """The study of the folder `start` (or of a program.md given as `start`).
+
+    Without a name: the study of the nearest program.md at or above `start`; else the only study there is.
+
+    Raises:
+        UsageError: no repository, a name with odd characters, several studies and none named.
+    """
+    start = start.resolve()
+    if start.is_file():
+        start = start.parent
+    if not start.is_dir():
+        raise UsageError(f"{start} is not a folder: name the folder of your repository")
+    repository = Repository.discover(start)
+    program = _nearest(start, repository.root)
+    if study is not None:
+        check_name(study)
+        name = study
+    elif program is not None:
+        name = slug(program.parent.name)
+    else:
+        known = studies(repository)
+        if len(known) > 1:
+            raise UsageError(f"this repository has several studies ({', '.join(known)}): choose one with --study NAME")
+        name = known[0] if known else slug(start.name)
+    folder = repository.common_dir / "overnight" / name
+    return Site(
+        repository=repository,
+        study=name,
+        program=program or start / "program.md",
+        folder=folder,
+        ledger=Journal(repository.common_dir, name),
+    )
+
+
+def read_state(site: Site) -> State:
+    """The study's present state, folded from its ledger; an empty State when it was never run."""
+    folding = Folding()
+    for _, events in site.ledger.read():
+        folding.add(events)
+    return folding.state()
+
+
+def scratch_folder(site: Site, environment: Mapping[str, str]) -> Path:
+    """This study's scratch in $XDG_CACHE_HOME/overnight: may be deleted whenever nothing runs."""
+    home = Path(environment.get("HOME") or os.path.expanduser("~"))  # noqa: PTH111 - HOME may be unset
+    cache = environment.get("XDG_CACHE_HOME") or str(home / ".cache")
+    mark = f"{os.stat(site.repository.common_dir).st_ino:x}"  # noqa: PTH116 - one call
+    return Path(cache) / "overnight" / f"{site.study}-{mark}"
+
+
+def write_progress(site: Site, phase: str, number: int, since: float, limit: float | None) -> None:
+    """Tell whoever watches what is going on; a hint that may be lost, never the truth."""
+    text = json.dumps({"phase": phase, "number": number, "since": since, "limit": limit, "pid": os.getpid()})
+    path = site.folder / "progress.json"
+    temporary = path.with_suffix(".tmp")
+    try:
+        temporary.write_text(text)
+        temporary.replace(path)
+    except OSError:
+        temporary.unlink(missing_ok=True)
+
+
+def _nearest(start: Path, root: Path) -> Path | None:
+    for folder in (start, *start.parents):
+        candidate = folder / "program.md"
+        if candidate.is_file():
+            return candidate
+        if folder == root:
+            break
+    return None
