@@ -8,6 +8,7 @@ core.protectHFS and core.protectNTFS) on every platform, and is stricter.
 import re
 import unicodedata
 from collections.abc import Iterable
+from functools import lru_cache
 
 LONGEST_NAME = 255
 """Bytes in one component of a path."""
@@ -61,6 +62,7 @@ def _odd_component(name: str) -> str:
     return next((reason for hit, reason in checks if hit), "")
 
 
+@lru_cache(maxsize=8192)
 def is_git(name: str) -> bool:
     """Whether some file system or git itself takes this component for `.git`."""
     plain = _INVISIBLE.sub("", unicodedata.normalize("NFKC", name)).casefold()
@@ -95,3 +97,10 @@ def collisions(new: Iterable[str], present: Iterable[str]) -> dict[str, str]:
 def _prefixes(path: str) -> list[str]:
     parts = path.split("/")
     return ["/".join(parts[: count + 1]) for count in range(len(parts))]
+
+
+def printable(path: str) -> str:
+    """A spelling of a hostile name that is valid UTF-8, one line and at most 300 characters."""
+    plain = path.encode("utf-8", "backslashreplace").decode()
+    plain = "".join(char if char.isprintable() else char.encode("unicode_escape").decode() for char in plain)
+    return plain if len(plain) <= 300 else plain[:140] + " ... " + plain[-140:]

@@ -157,7 +157,8 @@ def breaches(contract: Contract, touched: Iterable[Touched], present: Iterable[s
     form is a breach. Litter must have been taken out before.
     """
     changes = sorted(touched, key=lambda change: change.path)
-    clashes = collisions((change.path for change in changes if change.kind == "created"), present)
+    created = [change.path for change in changes if change.kind == "created"]
+    clashes = collisions(created, present) if created else {}
     found = []
     for change in changes:
         rule, detail = _rule(contract, change)
