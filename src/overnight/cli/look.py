@@ -1,0 +1,175 @@
+"""Looking at a study from above: `status` and `log`."""
+
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from overnight.cli.options import HERE, Json, Repo, Study, open_study
+
+if TYPE_CHECKING:
+    from overnight.model.state import Experiment, State
+    from overnight.report.summary import Numbers
+
+
+class Ending(StrEnum):
+    """How an experiment can end, as `--outcome` takes it."""
+
+    baseline = "baseline"
+    keep = "keep"
+    discard = "discard"
+    crash = "crash"
+    violation = "violation"
+    duplicate = "duplicate"
+    inconclusive = "inconclusive"
+
+
+def status(*, study: Study = None, repo: Repo = HERE, json: Json = False) -> None:
+    """How far the night has come, and who says so."""
+    import msgspec
+
+    from overnight.cli.console import say, say_json
+    from overnight.report.summary import numbers
+
+    site, state = open_study(repo, study)
+    holder = site.running()
+    found = numbers(state)
+    if json:
+        say_json({**msgspec.structs.asdict(found), "running": holder is not None, "pid": holder})
+    else:
+        say(status_text(state, found, holder))
+
+
+def log(
+    *,
+    study: Study = None,
+    repo: Repo = HERE,
+    last: Annotated[int | None, typer.Option("--last", min=1, metavar="N", help="Only the last N of them.")] = None,
+    outcome: Annotated[
+        Ending | None, typer.Option("--outcome", metavar="WORD", help="Only those that ended so: keep, discard, ...")
+    ] = None,
+    tsv: Annotated[bool, typer.Option("--tsv", help="Print results.tsv: five columns, tab separated.")] = False,
+    file: Annotated[
+        Path | None,
+        typer.Argument(metavar="[FILE]", help="With --tsv: write it to FILE instead.", show_default=False),
+    ] = None,
+    json: Json = False,
+) -> None:
+    """Every experiment in one line, oldest first.
+
+    With --json, one object a line.
+    """
+    from overnight.cli.console import say, say_json
+    from overnight.errors import UsageError
+    from overnight.report.summary import judged, row
+
+    if tsv and json:
+        raise UsageError("--tsv and --json are two formats: choose one")
+    if file is not None and not tsv:
+        raise UsageError(f"a FILE belongs to --tsv: write `overnight log --tsv {file}`, or leave it out")
+    _, state = open_study(repo, study)
+    if tsv:
+        _tsv(state, file)
+        return
+    chosen = [one for one in judged(state) if outcome is None or one.outcome == outcome.value]
+    chosen = chosen[-last:] if last else chosen
+    if json:
+        for one in chosen:
+            say_json(row(state, one))
+    elif chosen:
+        say(log_text(state, chosen))
+    else:
+        say("No experiment has been judged yet." if outcome is None else f"No experiment ended in {outcome.value}.")
+
+
+def status_text(state: "State", found: "Numbers", holder: int | None) -> str:
+    """What `status` prints for people."""
+    from overnight.cli.console import pairs
+    from overnight.report.headline import certification, doubt, headline, standing
+    from overnight.report.text import amount, duration, figure, one_line, percent, plural
+
+    unit = found.unit
+    noise = "unknown (the unchanged code was read once)" if found.baseline_readings == 1 else "unknown"
+    if found.noise is not None:
+        noise = f"{amount(found.noise, unit, 3)}; the smallest gain it can tell: {amount(found.smallest_gain, unit, 3)}"
+    commit = f"  (#{found.best_number}, commit {(found.best_commit or '')[:12]})" if found.best is not None else ""
+    share = f" ({percent(found.gain_percent)})" if found.gain_percent is not None else ""
+    money = f", ${figure(found.cost_usd, 4)}" if found.cost_usd else ""
+    rows = [
+        ("study", f"{one_line(found.study, 60)}, {found.direction} {one_line(found.metric, 40)}"),
+        ("baseline", amount(found.baseline, unit)),
+        ("best", amount(found.best, unit) + commit),
+        ("gain", amount(found.gain, unit, 4) + share),
+        ("noise", noise),
+        ("experiments", f"{found.experiments}{_outcomes(found)}"),
+        ("judge runs", f"{found.evaluations}, {plural(found.holdout_reads, 'look')} at the holdout"),
+        ("spent", duration(found.seconds) + money),
+        ("trust", f"{found.trust or 'no number yet'}; certified: {found.certified}; box: {found.tier}"),
+        ("running", _running(found, holder)),
+    ]
+    sentences = [headline(state), doubt(state)]
+    sentences += [certification(state)] if state.certificate else []
+    told = [sentence for sentence in [*sentences, standing(state, running=holder is not None)] if sentence]
+    return "\n".join([*told, "", pairs(rows)])
+
+
+def log_text(state: "State", chosen: "list[Experiment]") -> str:
+    """What `log` prints for people: a table that fits the terminal."""
+    import sys
+
+    from overnight.cli.console import OUTCOMES, outcome_cell, styled, table, width
+    from overnight.report.text import amount, duration, figure, one_line
+
+    rows = []
+    colours = []
+    for one in chosen:
+        outcome = one.outcome.value if one.outcome else "pending"
+        gain = "" if one.gain is None else f"{'+' if one.gain > 0 else ''}{figure(one.gain, 3)}"
+        parent = "" if one.number == 0 else f"#{one.parent}"
+        said = one_line(one.summary or one.reason, 200)
+        if one.outcome in ("crash", "violation", "inconclusive") or not one.summary:
+            said = one_line(one.reason, 200)
+        value = amount(one.value, digits=5)
+        rows.append([f"#{one.number}", parent, outcome_cell(outcome), value, gain, duration(one.seconds), said])
+        colours.append(OUTCOMES[outcome][1])
+    metric = one_line(state.contract.objective.metric, 16) if state.contract else "value"
+    heads = (">n", ">on", "outcome", f">{metric}", ">gain", ">time", "what")
+    return table(heads, rows, width(sys.stdout), colours=colours if styled(sys.stdout) else ())
+
+
+def _outcomes(found: "Numbers") -> str:
+    parts: tuple[tuple[int, str], ...] = (
+        (found.kept, "kept"),
+        (found.discarded, "discarded"),
+        (found.crashed, "crashed"),
+        (found.violations, "against the contract"),
+        (found.duplicates, "repeated"),
+        (found.inconclusive, "inconclusive"),
+    )
+    said = ", ".join(f"{count} {word}" for count, word in parts if count)
+    return f": {said}" if said else ""
+
+
+def _running(found: "Numbers", holder: int | None) -> str:
+    if holder is None:
+        return "no"
+    doing = f", experiment {found.pending[0]} is under way" if found.pending else ""
+    stopping = "; will stop after it" if found.stopping else ""
+    return f"yes, process {holder}{doing}{stopping}"
+
+
+def _tsv(state: "State", out: Path | None) -> None:
+    from overnight.cli.console import say
+    from overnight.errors import UsageError
+    from overnight.ledger.mirror import render
+
+    text: Any = render(state)
+    if out is None:
+        print(text, end="")
+        return
+    try:
+        out.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise UsageError(f"cannot write {out}: {error.strerror}; choose another FILE") from error
+    say(f"wrote {out}")

@@ -1,0 +1,83 @@
+"""The report of the night: `report`."""
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from overnight.cli.options import HERE, Json, Repo, Study, open_study
+
+if TYPE_CHECKING:
+    from overnight.model.state import State
+    from overnight.wiring import Site
+
+_DIFFS = 6
+
+
+def report(
+    *,
+    study: Study = None,
+    repo: Repo = HERE,
+    out: Annotated[
+        Path | None, typer.Option("--out", metavar="FILE", help="Write it to FILE instead of the screen.")
+    ] = None,
+    json: Json = False,
+) -> None:
+    """The night in two minutes: what got better, what to merge.
+
+    Markdown. A copy is kept in overnight/ below the git folder.
+    """
+    from overnight.cli.console import say, say_json
+    from overnight.errors import UsageError
+
+    site, state = open_study(repo, study)
+    text = compose(site, state)
+    kept = site.folder / "report.md"
+    try:
+        kept.parent.mkdir(parents=True, exist_ok=True)
+        kept.write_text(text, encoding="utf-8")
+        if out is not None:
+            out.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise UsageError(f"cannot write {error.filename}: {error.strerror}; mend that, or choose another --out FILE"
+                         ) from error  # fmt: skip
+    if json:
+        say_json({**_facts(state), "markdown": text, "path": str((out or kept).absolute())})
+    elif out is not None:
+        say(f"wrote {out}")
+    else:
+        sys.stdout.write(text)
+
+
+def compose(site: "Site", state: "State") -> str:
+    """The report of a study as Markdown, with the diffs of its strongest changes."""
+    import time
+
+    from overnight import __version__
+    from overnight.report.markdown import render
+
+    ranked = sorted(
+        (state.experiments[number] for number in state.kept if number),
+        key=lambda one: (-(one.gain or 0.0), one.number),
+    )
+    diffs = {one.number: site.repository.diff(one.parent_commit, one.commit) for one in ranked[:_DIFFS]}
+    return render(state, diffs=diffs, now=time.time(), running=site.running() is not None, version=__version__)
+
+
+def _facts(state: "State") -> dict[str, object]:
+    import msgspec
+
+    from overnight.report.headline import certification, doubt, headline
+    from overnight.report.merge import certified_changes, uncertified_changes
+    from overnight.report.summary import numbers
+
+    return {
+        **msgspec.structs.asdict(numbers(state)),
+        "headline": headline(state),
+        "doubt": doubt(state),
+        "certification": certification(state),
+        "certificate": msgspec.structs.asdict(state.certificate) if state.certificate else None,
+        "merge": [one.number for one in certified_changes(state)],
+        "uncertified": [one.number for one in uncertified_changes(state)],
+    }

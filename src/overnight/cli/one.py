@@ -1,0 +1,163 @@
+"""Looking at one experiment: `show N` and `diff N`."""
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from overnight.cli.options import HERE, Json, Number, Repo, Study, open_study, pick
+
+if TYPE_CHECKING:
+    from overnight.model.experiment import Measurement
+    from overnight.model.state import Experiment, State
+
+
+def show(*, number: Number, study: Study = None, repo: Repo = HERE, json: Json = False) -> None:
+    """Everything about experiment N: verdict, readings, failure, words."""
+    from overnight.cli.console import say, say_json
+    from overnight.report.summary import details
+
+    _, state = open_study(repo, study)
+    experiment = pick(state, number)
+    if json:
+        say_json(details(state, experiment))
+    else:
+        say(show_text(state, experiment))
+
+
+def diff(
+    *,
+    number: Number,
+    study: Study = None,
+    repo: Repo = HERE,
+    base: Annotated[bool, typer.Option("--base", help="Against the unchanged code instead of its parent.")] = False,
+    out: Annotated[
+        Path | None, typer.Option("--out", metavar="FILE", help="Write it to FILE, unescaped, for `git apply`.")
+    ] = None,
+    json: Json = False,
+) -> None:
+    r"""What experiment N changed, against the one that it was built on.
+
+    Printed, control characters in the diff are spelled out, such as \x1b; --out writes them as they are.
+    """
+    from overnight.cli.console import say, say_json, warn
+    from overnight.report.patch import paths
+    from overnight.report.text import block
+
+    site, state = open_study(repo, study)
+    experiment = pick(state, number)
+    old, new, why = ends(state, experiment, base=base)
+    patch = site.repository.diff(old, new) if old != new else ""
+    if json:
+        added, deleted = site.repository.numbers(old, new)
+        say_json(
+            {
+                "number": number,
+                "old": old,
+                "new": new,
+                "diff": patch,
+                "added": added,
+                "deleted": deleted,
+                "paths": paths(patch),
+            }
+        )
+    elif out is not None:
+        _write(out, patch)
+        say(f"wrote {out}")
+    elif patch:
+        sys.stdout.write(block(patch))
+    else:
+        warn(f"#{number} {why or 'does not differ'}.")
+
+
+def ends(state: "State", experiment: "Experiment", *, base: bool) -> tuple[str, str, str]:
+    """(old commit, new commit, why there is no difference) of an experiment's diff."""
+    from overnight.model.experiment import Outcome
+
+    if experiment.number == 0:
+        return state.base, state.base, "is the unchanged code, so there is no diff"
+    if experiment.outcome is Outcome.violation:
+        return state.base, state.base, "broke the contract: its files were refused, so there is no diff"
+    if not experiment.commit:
+        return state.base, state.base, "is still under way: the agent has not handed anything in yet"
+    old = state.base if base else experiment.parent_commit or state.base
+    return old, experiment.commit, "changed nothing"
+
+
+def show_text(state: "State", experiment: "Experiment") -> str:
+    """What `show` prints for people. Every word of an agent or candidate is escaped."""
+    from overnight.cli.console import outcome_cell, pairs
+    from overnight.report.summary import row
+    from overnight.report.text import amount, block, duration, figure, one_line
+
+    unit = state.contract.objective.unit if state.contract else ""
+    shown = row(state, experiment)
+    gain = "" if experiment.gain is None else f", gain {amount(experiment.gain, unit, 4)} over the best of that time"
+    built = "the unchanged code" if experiment.parent == 0 else f"#{experiment.parent}"
+    reason = f": {one_line(experiment.reason, 400)}" if experiment.reason else ""
+    size = f"+{experiment.added} -{experiment.deleted} lines" if experiment.number else f"{experiment.loc} lines"
+    money = f", ${figure(experiment.cost_usd, 4)}" if experiment.cost_usd else ""
+    facts = [
+        ("outcome", outcome_cell(shown["outcome"]) + reason),
+        ("value", amount(experiment.value, unit) + gain),
+        ("best so far", "yes" if experiment.number in state.kept else ""),
+        ("trust", f"{experiment.trust.value}, box {shown['tier']}"),
+        ("built on", "" if experiment.number == 0 else built),
+        ("commit", shown["commit"]),
+        ("files", ", ".join(one_line(path, 80) for path in experiment.paths[:20])),
+        ("size", size),
+        ("same as", "" if experiment.same_as is None else f"#{experiment.same_as}, whose readings count"),
+        ("agent", one_line(experiment.agent, 80)),
+        ("asked for", one_line(experiment.hint, 400)),
+        ("said", one_line(experiment.summary, 400)),
+        ("hypothesis", one_line(experiment.hypothesis, 400)),
+        *(("idea", one_line(idea, 400)) for idea in experiment.ideas[:20]),
+        *(("set", f"{one_line(name, 60)} = {one_line(value, 100)}") for name, value in experiment.parameters[:40]),
+        *(("breach", _breach(breach.path, breach.rule, breach.detail)) for breach in experiment.breaches[:20]),
+        ("dropped", ", ".join(one_line(path, 80) for path in experiment.dropped[:20])),
+        ("note", one_line(experiment.note, 400)),
+        ("transcript", one_line(experiment.transcript, 400)),
+        ("spent", duration(experiment.seconds) + money),
+    ]  # fmt: skip
+    lines = [f"Experiment #{experiment.number} of {one_line(state.study, 60)}", ""]
+    lines.append(pairs([fact for fact in facts if fact[1]]))
+    lines += _readings("readings", experiment.readings, 20) + _readings("holdout", experiment.holdout, 20)
+    if experiment.failure is not None:
+        lines += ["", f"failure ({experiment.failure.code}): {one_line(experiment.failure.detail, 400)}"]
+        tail = experiment.failure.tail.rstrip("\n")
+        lines += [f"  | {line}" for line in block(tail).split("\n")[-40:]] if tail else []
+    return "\n".join(lines)
+
+
+def _readings(title: str, runs: "tuple[Measurement, ...]", most: int) -> list[str]:
+    from overnight.report.text import duration, figure, one_line
+
+    lines = ["", f"{title}:"] if runs else []
+    for place, run in enumerate(runs[:most]):
+        numbers = ", ".join(f"{one_line(name, 40)} {figure(value, 9)}" for name, value in run.values[:40])
+        if run.failure is not None:
+            numbers = f"{run.failure.code}: {one_line(run.failure.detail, 200)}"
+        split = f"{run.split}, " if run.split else ""
+        guard = f", guard trust {run.guard_trust}" if run.guard_trust else ""
+        lines.append(f"  {place}  {numbers}  ({split}seed {run.seed}, {duration(run.seconds)}, "
+                     f"{run.trust.value}, box {run.tier.value}, limits {run.limits}{guard})")  # fmt: skip
+    if len(runs) > most:
+        lines.append(f"  and {len(runs) - most} more (--json shows all)")
+    return lines
+
+
+def _breach(path: str, rule: str, detail: str) -> str:
+    from overnight.report.text import one_line
+
+    why = f": {one_line(detail, 200)}" if detail else ""
+    return f"{one_line(path, 120)} ({one_line(rule, 80)}{why})"
+
+
+def _write(out: Path, patch: str) -> None:
+    from overnight.errors import UsageError
+
+    try:
+        out.write_text(patch, encoding="utf-8", newline="")
+    except OSError as error:
+        raise UsageError(f"cannot write {out}: {error.strerror}; choose another FILE") from error

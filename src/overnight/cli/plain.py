@@ -1,0 +1,96 @@
+"""One plain line an event, for pipes, logs and terminals without colour."""
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from overnight.cli.console import outcome_cell
+from overnight.report.text import amount, duration, figure, one_line
+
+if TYPE_CHECKING:
+    from overnight.model.event import Asked, Certificate, Event, Judged, Measured, Noted, Opened
+    from overnight.model.state import State
+
+
+class LineSink:
+    """A sink that hands one line to `write` for every event worth a line; hostile words are escaped."""
+
+    def __init__(self, write: Callable[[str], None]) -> None:
+        self._write = write
+
+    def emit(self, event: "Event", state: "State") -> None:
+        """Write what `event` means; `state` includes it."""
+        line = line_of(event, state)
+        if line:
+            self._write(line)
+
+
+def line_of(event: "Event", state: "State") -> str:
+    """One event as a line, "" for events that say nothing new to a person."""
+    say = _LINES.get(type(event).__name__)
+    return say(event, state) if say else ""
+
+
+def _opened(event: "Opened", state: "State") -> str:
+    again = f", segment {state.segments}" if state.segments > 1 else ""
+    return f"study {one_line(event.study, 60)} begins on commit {event.base[:12]}, box {event.tier.value}{again}"
+
+
+def _asked(event: "Asked", state: "State") -> str:
+    del state
+    if event.number == 0:
+        return "#0 is the unchanged code: measuring it"
+    base = "the unchanged code" if event.parent == 0 else f"#{event.parent}"
+    return f"#{event.number} {one_line(event.agent, 40)} changes {base}"
+
+
+def _certified(event: "Certificate", state: "State") -> str:
+    from overnight.report.headline import certification
+
+    del event
+    return certification(state)
+
+
+def _noted(event: "Noted", state: "State") -> str:
+    del state
+    return "" if event.kind == "started" else f"note ({one_line(event.kind, 20)}): {one_line(event.text, 300)}"
+
+
+def _measured(event: "Measured", state: "State") -> str:
+    from overnight.model.value import lookup
+
+    run = event.measurement
+    took = f"in {duration(run.seconds)}"
+    if run.split:
+        return f"#{event.number} measured on the {run.split} split {took}"
+    if run.failure is not None:
+        return f"#{event.number} run {event.run} gave no number {took}: {one_line(run.failure.detail, 160)}"
+    if state.contract is None:
+        return ""
+    objective = state.contract.objective
+    value = lookup(run.values, objective.metric)
+    return (
+        f"#{event.number} run {event.run} read {one_line(objective.metric, 40)} {amount(value, objective.unit)} {took}"
+    )
+
+
+def _judged(event: "Judged", state: "State") -> str:
+    unit = state.contract.objective.unit if state.contract else ""
+    value = f" {amount(event.value, unit)}" if event.value is not None else ""
+    gain = "" if event.gain is None else f" ({'+' if event.gain > 0 else ''}{figure(event.gain, 3)})"
+    summary = state.experiments[event.number].summary
+    said = f" | {one_line(summary, 120)}" if summary else ""
+    return f"#{event.number} {outcome_cell(event.outcome.value)}{value}{gain}: {one_line(event.reason, 160)}{said}"
+
+
+_LINES: dict[str, Callable[[Any, "State"], str]] = {
+    "Opened": _opened,
+    "Asked": _asked,
+    "Measured": _measured,
+    "Judged": _judged,
+    "HoldoutRead": lambda event, _: f"#{event.number} looks at the holdout ({event.split}); every look is counted",
+    "Certificate": _certified,
+    "Noted": _noted,
+    "Paused": lambda _event, _state: "asked to stop after the present experiment",
+    "Closed": lambda event, _: f"ended: {one_line(event.reason, 300)}",
+    "Adopted": lambda event, _: f"#{event.number} comes from {one_line(event.peer, 40)}",
+}

@@ -1,0 +1,84 @@
+"""Asking a running study to end: `stop`."""
+
+import os
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from overnight.cli.options import HERE, Json, Repo, Study, open_study
+
+if TYPE_CHECKING:
+    from overnight.ports import Ledger
+
+_RETRIES = 100
+
+
+def stop(
+    *,
+    study: Study = None,
+    repo: Repo = HERE,
+    now: Annotated[
+        bool, typer.Option("--now", help="Do not wait for the present experiment; it is tried again next time.")
+    ] = False,
+    json: Json = False,
+) -> None:
+    """End the running night after its present experiment.
+
+    Nothing is lost: `overnight run` goes on from there.
+    """
+    from overnight.cli.console import say, say_json
+
+    site, state = open_study(repo, study)
+    holder = site.running()
+    answer = {"study": site.study, "running": holder is not None, "pid": holder, "asked": False, "now": False}
+    if holder is None:
+        text = f"Nothing is running in study {site.study}, so there is nothing to stop."
+    else:
+        ask(site.ledger)
+        answer["asked"] = True
+        under_way = f"#{state.pending[0]}" if state.pending else "its present experiment"
+        text = f"Asked process {holder} to end study {site.study} after {under_way}."
+        if now:
+            answer["now"] = _terminate(holder)
+            text = f"Told process {holder} to end study {site.study} now."
+    if json:
+        say_json(answer)
+    else:
+        say(f"{text} `overnight run` goes on from there." if holder else text)
+
+
+def ask(ledger: "Ledger") -> None:
+    """Append the request to the ledger, whoever else appends meanwhile.
+
+    Raises:
+        ConflictError: others were first, a hundred times in a row.
+    """
+    import time
+
+    from overnight.errors import ConflictError
+    from overnight.model.event import Paused
+
+    head = ""
+    for _ in range(_RETRIES):
+        for entry, _events in ledger.read(head):
+            head = entry
+        try:
+            ledger.append([Paused(at=time.time(), by="person", reason="overnight stop")], head=head, durable=True)
+        except ConflictError:
+            continue
+        return
+    raise ConflictError("the study's history changes too fast to append to it: run `overnight stop` again")
+
+
+def _terminate(holder: int) -> bool:
+    import signal
+
+    from overnight.errors import UsageError
+
+    try:
+        os.kill(holder, signal.SIGTERM)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        raise UsageError(f"process {holder} belongs to somebody else: ask them to run `overnight stop --now`") from None
+    return True

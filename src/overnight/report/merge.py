@@ -1,0 +1,114 @@
+"""What to merge: the kept changes, ranked, with the commands that bring them in."""
+
+import shlex
+from collections.abc import Mapping, Sequence
+
+from overnight.model.contract import Objective
+from overnight.model.experiment import Certified
+from overnight.model.state import Experiment, State
+from overnight.report.escape import code, fence, words
+from overnight.report.summary import lineage, percentage
+from overnight.report.text import amount, percent, plural
+
+LISTED = 20
+DIFFS = 3
+
+
+def certified_changes(state: State) -> tuple[Experiment, ...]:
+    """The kept changes that the certificate covers: those that the certified candidate is built on."""
+    certificate = state.certificate
+    if certificate is None or certificate.level is Certified.no or certificate.number >= len(state.experiments):
+        return ()
+    covered = set(lineage(state, certificate.number))
+    return tuple(state.experiments[number] for number in state.kept if number in covered and number)
+
+
+def uncertified_changes(state: State) -> tuple[Experiment, ...]:
+    """The kept changes that no certificate covers."""
+    covered = {experiment.number for experiment in certified_changes(state)}
+    return tuple(state.experiments[number] for number in state.kept if number and number not in covered)
+
+
+def to_merge(state: State, diffs: Mapping[int, str]) -> list[str]:
+    """Section 2: every certified change with its gain, size and commit, then ready commands."""
+    changes = certified_changes(state)
+    if not changes:
+        return ["Nothing is certified, so nothing is ready to merge unread."]
+    assert state.certificate is not None  # noqa: S101 - certified_changes() is empty without one
+    lines = [
+        f"{plural(len(changes), 'kept change')} stand behind the certified gain"
+        if len(changes) > 1
+        else "One kept change stands behind the certified gain."
+    ]
+    if len(changes) > 1:
+        lines[0] += "; each gain below was measured on top of the changes before it, and only their sum is certified."
+    return [*lines, "", *_ranked(state, changes, diffs), "", _commands(state, changes, state.certificate.number)]
+
+
+def not_certified(state: State, diffs: Mapping[int, str]) -> list[str]:
+    """Section 3: kept changes that no certificate covers."""
+    changes = uncertified_changes(state)
+    if not changes:
+        return ["None."]
+    shown = {} if certified_changes(state) else diffs
+    return [
+        "Kept by the search, never confirmed on fresh measurements. Read the diff before you take one.",
+        "",
+        *_ranked(state, changes, shown),
+        "",
+        _commands(state, changes, state.kept[-1]),
+    ]
+
+
+def change_line(experiment: Experiment, objective: Objective, baseline: float | None) -> str:
+    """One change in one line: gain, size, files, commit."""
+    gain = experiment.gain
+    if gain is None:
+        verdict = "no number"
+    elif gain > 0:
+        share = percentage(gain, baseline)
+        verdict = f"better by {amount(gain, objective.unit, 4)}" + (f" ({percent(share)})" if share else "")
+    else:
+        verdict = f"a tie in fewer lines ({amount(gain, objective.unit, 4)})"
+    paths = ", ".join(code(path, 60) for path in experiment.paths[:4])
+    if len(experiment.paths) > 4:
+        paths += f" and {len(experiment.paths) - 4} more"
+    size = f"+{experiment.added} -{experiment.deleted} lines" + (f" in {paths}" if paths else "")
+    return f"**#{experiment.number}** {verdict}, {size}, commit {code(experiment.commit[:12])}"
+
+
+def _ranked(state: State, changes: Sequence[Experiment], diffs: Mapping[int, str]) -> list[str]:
+    assert state.contract is not None  # noqa: S101 - a kept experiment has a contract
+    baseline = state.baseline.value if state.baseline else None
+    ranked = sorted(changes, key=lambda change: (-(change.gain or 0.0), change.number))
+    lines: list[str] = []
+    for place, change in enumerate(ranked[:LISTED], start=1):
+        lines.append(f"{place}. {change_line(change, state.contract.objective, baseline)}")
+        if change.summary:
+            lines.append(f"   said by {words(change.agent, 40) or 'the agent'}: {words(change.summary)}")
+        if place <= DIFFS and diffs.get(change.number):
+            shown = fence(diffs[change.number], "diff", lines=24)
+            lines += ["", *(f"   {line}" for line in shown.split("\n")), ""]
+    if len(ranked) > LISTED:
+        lines.append(f"\n{len(ranked) - LISTED} smaller ones are left out; `overnight log --outcome keep` lists all.")
+    return lines
+
+
+def _commands(state: State, changes: Sequence[Experiment], number: int) -> str:
+    final = state.experiments[number].commit
+    ranked = sorted(changes, key=lambda change: (-(change.gain or 0.0), change.number))
+    branch = shlex.quote(f"overnight/{state.study}")
+    lines = [
+        f"git diff {_short(state.base)} {_short(final)}",
+        f"git branch {branch} {_short(final)}    # all of it as a branch; yours stays as it is",
+        f"git cherry-pick {_short(ranked[0].commit)}    # only #{ranked[0].number}, onto your branch",
+    ]
+    paths = sorted({path for change in changes for path in change.paths})
+    if 0 < len(paths) <= 5:
+        quoted = " ".join(shlex.quote(path) for path in paths)
+        lines.append(f"git checkout {_short(final)} -- {quoted}    # only the files, from the top folder")
+    return fence("\n".join(lines), "sh")
+
+
+def _short(commit: str) -> str:
+    return shlex.quote(commit[:12])

@@ -1,0 +1,84 @@
+"""Numbers and hostile words as plain text that is safe to show anywhere.
+
+Whatever an agent or a candidate wrote is hostile: it may hold escape codes, direction overrides or markup. Every
+face passes it through `escape`, `one_line` or `block` before it prints it.
+"""
+
+import math
+import unicodedata
+
+CUT = "…"
+_UNSAFE = {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}
+
+
+def escape(text: str) -> str:
+    r"""`text` with every control, format and unassigned character spelled out, such as `\x1b` or `\u202e`.
+
+    The result is one line: newlines and tabs are spelled out too.
+    """
+    if text.isascii() and text.isprintable():
+        return text
+    return "".join(_spelled(character) for character in text)
+
+
+def one_line(text: str, limit: int = 200) -> str:
+    """`text` in one line of at most `limit` characters, safe to print; white space runs become one space."""
+    safe = escape(" ".join(text[: 8 * limit].split()))
+    return safe if len(safe) <= limit else safe[: max(0, limit - 1)].rstrip() + CUT
+
+
+def block(text: str) -> str:
+    """`text` with its lines kept, tabs widened and every other unsafe character spelled out."""
+    return "\n".join(escape(line.expandtabs(4)) for line in text.split("\n"))
+
+
+def figure(value: float, digits: int = 6) -> str:
+    """`value` rounded to `digits` significant digits, without an exponent between 1e-6 and 1e12."""
+    if value == 0:
+        return "0"
+    rounded = float(f"{value:.{digits - 1}e}")
+    magnitude = math.floor(math.log10(abs(rounded)))
+    if not -7 < magnitude < 12:
+        return f"{value:.{digits - 1}e}"
+    written = f"{rounded:.{max(0, digits - 1 - magnitude)}f}"
+    return written.rstrip("0").rstrip(".") if "." in written else written
+
+
+def amount(value: float | None, unit: str = "", digits: int = 6) -> str:
+    """`value` with its unit; a dash when there is none."""
+    if value is None:
+        return "-"
+    return f"{figure(value, digits)} {one_line(unit, 24)}".rstrip()
+
+
+def percent(value: float | None) -> str:
+    """A percentage with three significant digits; a dash when there is none."""
+    return "-" if value is None else f"{figure(value, 3)} %"
+
+
+def duration(seconds: float) -> str:
+    """`seconds` as a person says it: `0.4 s`, `12 s`, `3 min 20 s`, `7 h 5 min`."""
+    if seconds < 9.95:
+        return f"{figure(max(0.0, seconds), 2)} s"
+    whole = round(seconds)
+    if whole < 60:
+        return f"{whole} s"
+    if whole < 3600:
+        minutes, rest = divmod(whole, 60)
+        return f"{minutes} min {rest} s" if rest else f"{minutes} min"
+    hours, rest = divmod(round(seconds / 60), 60)
+    return f"{hours} h {rest} min" if rest else f"{hours} h"
+
+
+def plural(count: int, word: str, many: str = "") -> str:
+    """`1 crash`, `2 crashes`: a count with its word."""
+    return f"{count} {word}" if count == 1 else f"{count} {many or word + 's'}"
+
+
+def _spelled(character: str) -> str:
+    if character == " " or unicodedata.category(character) not in _UNSAFE:
+        return character
+    code = ord(character)
+    if code < 0x100:
+        return f"\\x{code:02x}"
+    return f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"
