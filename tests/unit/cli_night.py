@@ -19,7 +19,9 @@ from overnight.rules.fold import fold
 
 Groups = list[tuple[Event, ...]]
 BASE = "b" * 40
-HOSTILE = "\x1b[31mred\x1b[0m [bold]x[/bold] <script>alert(1)</script> [click](http://evil.example) `` ``` \u202egnp\n# hi"
+HOSTILE = (
+    "\x1b[31mred\x1b[0m [bold]x[/bold] <script>alert(1)</script> [click](http://evil.example) `` ``` \u202egnp\n# hi"
+)
 
 
 def commit_of(number: int) -> str:
@@ -71,7 +73,7 @@ def baseline(*values: float, trust: Trust = Trust.scored) -> Groups:
     return groups
 
 
-def tried(
+def tried(  # noqa: PLR0913 - one keyword for each thing that a test may vary
     number: int,
     outcome: Outcome,
     value: float | None = None,
@@ -120,7 +122,9 @@ def whole_night() -> Groups:
         *baseline(2.0, 2.02),
         *tried(1, Outcome.keep, 1.6, gain=0.41, summary="order 4", ideas=("mix orders", "order 4")),
         *tried(2, Outcome.discard, 1.605, parent=1, gain=-0.005, summary="order 5"),
-        *tried(3, Outcome.crash, parent=1, failure=Failure(code="exit", detail="exit code 1", tail=f"Trace\n{HOSTILE}")),
+        *tried(
+            3, Outcome.crash, parent=1, failure=Failure(code="exit", detail="exit code 1", tail=f"Trace\n{HOSTILE}")
+        ),
         *tried(4, Outcome.violation, parent=1, breaches=(Breach(path="judge.py", rule="locked", detail="changed"),)),
         *tried(5, Outcome.keep, 1.4, parent=1, gain=0.2, summary="mix two orders"),
         *certificate(5, 2.1, 1.5),

@@ -33,14 +33,15 @@ def block(text: str) -> str:
 
 
 def figure(value: float, digits: int = 6) -> str:
-    """`value` rounded to `digits` significant digits, without an exponent between 1e-6 and 1e12."""
+    """`value` rounded to `digits` significant digits or to a whole number, with an exponent only far from 1."""
     if value == 0:
         return "0"
     rounded = float(f"{value:.{digits - 1}e}")
     magnitude = math.floor(math.log10(abs(rounded)))
     if not -7 < magnitude < 12:
         return f"{value:.{digits - 1}e}"
-    written = f"{rounded:.{max(0, digits - 1 - magnitude)}f}"
+    decimals = digits - 1 - magnitude
+    written = f"{rounded:.{decimals}f}" if decimals > 0 else f"{value:.0f}"
     return written.rstrip("0").rstrip(".") if "." in written else written
 
 
