@@ -1,0 +1,68 @@
+"""A judge that talks to a running candidate over two pipes, each in a box of its own."""
+
+import io
+import os
+import select
+from collections.abc import Callable
+from contextlib import ExitStack
+from typing import NamedTuple
+
+from msgspec.structs import replace
+
+from overnight.model.box import Box, Completed
+from overnight.ports import Running
+
+
+class Conversation(NamedTuple):
+    """How both sides ended. `candidate_first`: the candidate was gone before the judge was."""
+
+    judge: Completed
+    candidate: Completed
+    candidate_first: bool
+
+
+def converse(start: Callable[[Box], Running], candidate: Box, judge: Box) -> Conversation:
+    """Run `candidate` and `judge` until the judge ends; a candidate that is still there is then killed.
+
+    The candidate's standard input and output are pipes. The judge inherits their other ends as the descriptors
+    that OVERNIGHT_CANDIDATE_IN (to write) and OVERNIGHT_CANDIDATE_OUT (to read) number. When one side is gone the
+    other reads end of file.
+
+    Raises:
+        MachineError: a box could not be set up; neither side is left running.
+    """
+    with ExitStack() as stack:
+        candidate_in, to_candidate = _pipe(stack)
+        from_candidate, candidate_out = _pipe(stack)
+        # Nobody writes here: its end of file tells, in the kernel's own order, when the last process of the judge
+        # let go of it.
+        watch, alive = _pipe(stack)
+        inherited = (to_candidate.fileno(), from_candidate.fileno(), alive.fileno())
+        words = {"OVERNIGHT_CANDIDATE_IN": str(inherited[0]), "OVERNIGHT_CANDIDATE_OUT": str(inherited[1])}
+        serving = start(replace(candidate, stdin=candidate_in.fileno(), stdout=candidate_out.fileno()))
+        stack.callback(_end, serving)
+        judging = start(replace(judge, fds=inherited, env=tuple(sorted({**dict(judge.env), **words}.items()))))
+        stack.callback(_end, judging)
+        for end in (candidate_in, candidate_out, to_candidate, alive):
+            end.close()
+        return _watch(serving, judging, watch.fileno(), from_candidate.fileno())
+
+
+def _watch(serving: Running, judging: Running, judge_end: int, candidate_end: int) -> Conversation:
+    poll = select.poll()
+    poll.register(judge_end, 0)
+    poll.register(candidate_end, 0)
+    gone = {descriptor for descriptor, _ in poll.poll()}
+    completed = judging.wait()
+    serving.kill()
+    return Conversation(completed, serving.wait(), judge_end not in gone)
+
+
+def _pipe(stack: ExitStack) -> tuple[io.FileIO, io.FileIO]:
+    reading, writing = os.pipe()
+    return stack.enter_context(io.FileIO(reading, "r")), stack.enter_context(io.FileIO(writing, "w"))
+
+
+def _end(running: Running) -> None:
+    running.kill()
+    running.wait()
