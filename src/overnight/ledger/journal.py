@@ -1,0 +1,200 @@
+"""The history of a study as a chain of git commits on `refs/overnight/<study>/ledger`.
+
+Every entry is one commit that carries an atomic group of events; appending is a compare-and-swap of the ref. The
+person's branches, index, HEAD, reflogs and configuration are neither read nor written. Does not know: what the
+events mean.
+"""
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from overnight.errors import ConflictError, LedgerError
+from overnight.ledger import entry as entries
+from overnight.ledger.compact import Compaction
+from overnight.ledger.damage import Damage
+from overnight.ledger.disk import exclusive, explained, make_folders, replace_file
+from overnight.ledger.objects import MissingObjectError, Objects, Reader
+from overnight.ledger.place import locate
+from overnight.ledger.reach import loose_entries
+from overnight.ledger.refs import BrokenRefError, Ref
+from overnight.model.event import Event
+
+_COMPACT_EVERY = 100
+
+
+class Journal:
+    """The ledger of `study` in the repository whose git folder is `git_dir`; nothing is written until `append`.
+
+    Any number of journals, threads and processes may append to one study: each append either wins or raises
+    ConflictError. A process that is killed at any point leaves a whole history behind.
+
+    Raises:
+        UsageError: `study` is not 1 to 40 of a-z, 0-9 and -.
+        RepositoryError: not a git folder, or one with SHA-256 ids or reftables.
+    """
+
+    def __init__(self, git_dir: Path, study: str) -> None:
+        self._place = locate(git_dir, study)
+        self._objects = Objects(self._place.objects)
+        self._ref = Ref(self._place.common, self._place.ref, self._place.folder / "ref.new")
+        self._hint_file = self._place.folder / "head"
+        self._compaction = Compaction(self._place)
+        self._loose: int | None = None
+
+    def head(self) -> str:
+        """The id of the last entry, "" in an empty ledger.
+
+        Raises:
+            LedgerError: the ref was deleted or holds nonsense.
+        """
+        with explained("read the history", self._place.common):
+            try:
+                head = self._ref.read()
+            except BrokenRefError as error:
+                raise self._damage().broken_ref(str(error)) from error
+            if not head and self._hint():
+                raise self._damage().deleted()
+            return head
+
+    def read(self, after: str = "") -> Iterator[tuple[str, tuple[Event, ...]]]:
+        """(entry id, its events), oldest first, from the start or after entry `after`; costs what is new.
+
+        Raises:
+            LedgerError: the history was deleted or moved, or an entry is missing or does not decode.
+        """
+        tip = self.head()
+        hint = self._hint()
+        chain = self._chain(tip, after)
+        known = next((at for at, (oid, _) in enumerate(chain) if oid == hint), None)
+        if hint and known is None and not after:
+            raise self._damage().rewound(tip)
+        while chain:
+            oid, payload = chain.pop()
+            try:
+                events = entries.events_of(payload)
+            except ValueError as error:
+                why = f"{error}; it was changed by hand or written by a newer overnight"
+                raise self._damage().bad_entry(oid, why, above_hint=known is not None and len(chain) < known) from error
+            yield oid, events
+
+    def _chain(self, tip: str, after: str) -> list[tuple[str, bytes]]:
+        """(entry id, JSON) of all entries after `after`, newest first."""
+        chain: list[tuple[str, bytes]] = []
+        if tip == after:
+            return chain
+        reader = self._objects.reader()
+        hint = self._hint()
+        passed = False
+        at = tip
+        while at != after:
+            passed = passed or at == hint
+            try:
+                found = entries.parse(reader.commit(at))
+            except (MissingObjectError, ValueError) as error:
+                why = str(error) if isinstance(error, MissingObjectError) else "it is not an entry of overnight"
+                raise self._damage().bad_entry(at, why, above_hint=not passed) from error
+            if not found.parent:
+                if after:
+                    raise self._damage().no_such_entry(after)
+                break
+            chain.append((at, found.payload))
+            at = found.parent
+        return chain
+
+    def append(self, events: Sequence[Event], *, head: str, candidate: str = "", durable: bool = False) -> str:
+        """Write `events` as one entry after entry `head` ("" = an empty ledger) and return its id.
+
+        `candidate` is a commit that stays reachable for ever. The entry's bytes and the ref's are synced before they
+        get their names, so that a power cut leaves a whole history; with `durable` this entry and all before it are
+        in it.
+
+        Raises:
+            ConflictError: somebody appended after `head`; the ref is unchanged.
+            LedgerError: the ref was deleted or holds nonsense.
+            RepositoryError: the repository is read-only, or another git process holds the ref's lock.
+            MachineError: the disk is full or failed; the ref is unchanged.
+            ValueError: no events, or `candidate` is not a commit of this repository.
+        """
+        if not events:
+            raise ValueError("an entry has at least one event")
+        with explained("write the history", self._place.common):
+            make_folders(self._place.folder)
+            with exclusive(self._place.folder / "append.lock"):
+                oid = self._append(events, head, candidate)
+                if durable:
+                    self._sync(oid)
+        if self._loose is not None:
+            self._loose += 1
+        return oid
+
+    def _append(self, events: Sequence[Event], head: str, candidate: str) -> str:
+        present = self.head()
+        if present != head:
+            raise ConflictError(f"{self._place.ref} is at {present[:12] or 'nothing'}, not at {head[:12] or 'nothing'}")
+        if candidate:
+            self._require_commit(self._objects.reader(), candidate)
+        if not head:
+            self._objects.write("tree", b"")
+        parent = head or self._objects.write("commit", entries.root(self._place.study))
+        oid = self._objects.write("commit", entries.compose(events, parent, candidate))
+        try:
+            self._ref.swap(head, oid)
+        except BrokenRefError as error:
+            raise self._damage().broken_ref(str(error)) from error
+        return oid
+
+    @staticmethod
+    def _require_commit(reader: Reader, candidate: str) -> None:
+        try:
+            reader.commit(candidate)
+        except MissingObjectError as error:
+            raise ValueError(f"the candidate is not a commit of this repository: {error}") from error
+
+    def _sync(self, oid: str) -> None:
+        """Make the names of `oid` and of the entries before it durable, back to the last that is known to be."""
+        known = self._hint()
+        at = oid
+        while at and at != known and self._objects.sync_name(at):
+            raw = self._objects.read_loose(at)
+            at = entries.parse(raw).parent if raw else ""
+        self._ref.sync_name()
+        replace_file(self._hint_file, oid.encode() + b"\n")
+
+    def _hint(self) -> str:
+        """The last durable entry as far as is known: a hint for messages and checks, never the truth."""
+        try:
+            words = self._hint_file.read_text(errors="replace").strip()
+        except (FileNotFoundError, NotADirectoryError):
+            return ""
+        return words if len(words) == 40 and set(words) <= set("0123456789abcdef") else ""
+
+    def _damage(self) -> Damage:
+        return Damage(self._place, self._objects, self._hint())
+
+    def compact_if_due(self) -> bool:
+        """Pack loose objects once a hundred entries are loose, and say whether that was so; else it costs nothing."""
+        if self._loose is None:
+            self._loose = loose_entries(self._objects, self.head(), _COMPACT_EVERY)
+        if self._loose < _COMPACT_EVERY:
+            return False
+        self.compact()
+        return True
+
+    def compact(self) -> None:
+        """Move the loose objects of this history into a pack of ours, and keep our packs few.
+
+        Only objects that entries and candidates of this study brought in are moved, and only packs that overnight
+        wrote are merged. Killed at any point, nothing is lost; if another process is at it, nothing is done.
+
+        Raises:
+            LedgerError: an object of the history is missing.
+            RepositoryError, MachineError: as for `append`.
+        """
+        self._loose = 0
+        with explained("pack the history", self._place.common):
+            try:
+                self._compaction.run(self.head())
+            except (MissingObjectError, ValueError) as error:
+                raise LedgerError(
+                    f"the history at {self._place.ref} cannot be packed: {error}; run `git fsck` to see what is missing"
+                ) from error

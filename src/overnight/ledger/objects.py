@@ -1,0 +1,123 @@
+"""The repository's object store: loose objects written and synced by us, anything read through libgit2.
+
+No git configuration is read, so a repository of another owner or with a broken configuration works the same.
+"""
+
+import hashlib
+import os
+import secrets
+import stat
+import zlib
+from pathlib import Path
+
+import pygit2
+from pygit2.enums import ObjectType
+
+from overnight.ledger.disk import sync_folder, write_new
+
+_REOPEN = 4000
+
+
+class MissingObjectError(Exception):
+    """The object is not in the store, or its bytes do not match its id; `str` says which."""
+
+
+class Objects:
+    """`folder` is the `objects` folder of a repository with SHA-1 ids."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def path(self, oid: str) -> Path:
+        """Where `oid` lies if it is loose."""
+        return self.folder / oid[:2] / oid[2:]
+
+    def write(self, kind: str, data: bytes) -> str:
+        """Store one loose object and return its id; its bytes are synced before it gets its name.
+
+        Raises:
+            OSError: it could not be written; nothing of it stays.
+        """
+        whole = f"{kind} {len(data)}\0".encode() + data
+        oid = hashlib.sha1(whole, usedforsecurity=False).hexdigest()
+        path = self.path(oid)
+        if path.exists():
+            return oid
+        self._make_room(path.parent)
+        spare = path.parent / f"tmp_obj_{secrets.token_hex(6)}"
+        write_new(spare, zlib.compress(whole, 1), 0o444)
+        spare.replace(path)
+        return oid
+
+    def _make_room(self, folder: Path) -> None:
+        if folder.is_dir():
+            return
+        folder.mkdir(exist_ok=True)
+        shared = stat.S_IMODE(self.folder.stat().st_mode)
+        if shared & stat.S_IWGRP:
+            folder.chmod(shared)
+        sync_folder(self.folder)
+
+    def sync_name(self, oid: str) -> bool:
+        """Return once the name of loose object `oid` is on the disk; False if it is not loose."""
+        if not self.path(oid).exists():
+            return False
+        sync_folder(self.path(oid).parent)
+        return True
+
+    def read_loose(self, oid: str) -> bytes | None:
+        """The content of loose object `oid`, or None if it is not loose (or is damaged)."""
+        try:
+            whole = zlib.decompress(self.path(oid).read_bytes())
+        except (FileNotFoundError, zlib.error):
+            return None
+        return whole[whole.index(b"\0") + 1 :]
+
+    def reader(self) -> "Reader":
+        """A fresh view of the store, for one pass over it."""
+        return Reader(self.folder)
+
+
+class Reader:
+    """Reads objects, loose or packed, and verifies their ids.
+
+    The store is opened anew every few thousand objects: libgit2 keeps whatever it has read.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = os.fsencode(folder).decode(errors="surrogateescape")
+        self._odb = pygit2.Odb(self._folder)
+        self._left = _REOPEN
+
+    def commit(self, oid: str) -> bytes:
+        """The raw bytes of commit `oid`.
+
+        Raises:
+            MissingObjectError: it is missing or damaged, or is no commit.
+        """
+        kind, data = self.object(oid)
+        if kind is not ObjectType.COMMIT:
+            raise MissingObjectError(f"object {oid} is a {kind.name.lower()}, not a commit")
+        return data
+
+    def object(self, oid: str) -> tuple[ObjectType, bytes]:
+        """The kind and the bytes of `oid`.
+
+        Raises:
+            MissingObjectError: it is missing or damaged.
+        """
+        self._left -= 1
+        if not self._left:
+            self._odb = pygit2.Odb(self._folder)
+            self._left = _REOPEN
+        try:
+            kind, data = self._odb.read(oid)
+        except KeyError:
+            raise MissingObjectError(f"object {oid} is missing") from None
+        except (pygit2.GitError, ValueError) as error:
+            raise MissingObjectError(f"object {oid} is damaged ({error})") from error
+        return ObjectType(kind), data
+
+    def has(self, oid: str) -> bool:
+        """Whether the store holds `oid`."""
+        return self._odb.exists(oid)
