@@ -1,0 +1,101 @@
+import io
+
+import pytest
+from cli_night import HOSTILE, baseline, night, opened, tried, whole_night
+from rich.console import Console
+
+from overnight.cli.live import Progress, best_values, screen, sparkline
+from overnight.cli.plain import LineSink, line_of
+from overnight.model.event import Closed, Judged, Noted, Paused
+from overnight.model.experiment import Outcome
+
+
+def shown(state, progress=None, now=1e9 + 75, columns=80, planned=None) -> str:
+    out = io.StringIO()
+    console = Console(file=out, width=columns, force_terminal=False, no_color=True, highlight=False)
+    console.print(screen(state, progress, now, planned=planned, columns=columns))
+    return out.getvalue()
+
+
+def test_the_screen_fits_80_columns_with_glyph_and_word():
+    text = shown(night(*whole_night()), planned=40)
+    assert all(len(line.rstrip()) <= 80 for line in text.split("\n"))
+    assert "experiments 5/40" in text
+    assert "2.01 -> 1.4 bits/byte" in text
+    assert "certified: holdout" in text
+    for cell in ("✓ keep", "✗ crash", "! violation", "· discard", "○ baseline"):
+        assert cell in text
+
+
+def test_the_phase_has_a_timer_against_its_limit():
+    text = shown(night(*opened()), Progress(phase="judging", number=7, since=1e9 + 70, limit=300.0))
+    assert "#7  judging  5 s of 5 min" in text
+
+
+def test_a_study_that_has_not_begun_has_a_screen():
+    assert "not measured yet" in shown(night())
+
+
+def test_only_the_last_ten_experiments_are_shown():
+    groups = [*opened(), *baseline(2.0)]
+    for number in range(1, 31):
+        groups += tried(number, Outcome.discard, 2.5, gain=-0.5)
+    text = shown(night(*groups))
+    assert "#30" in text
+    assert "#21 " in text
+    assert "#20 " not in text
+
+
+def test_hostile_words_never_reach_the_screen_as_codes_or_markup():
+    state = night(*opened(), *baseline(2.0), *tried(1, Outcome.keep, 1.5, gain=0.5, summary=HOSTILE))
+    text = shown(state, columns=200)
+    assert "\x1b" not in text
+    assert "\u202e" not in text
+    assert "[bold]x[/bold]" in text
+
+
+def test_the_best_only_steps_where_a_candidate_was_promoted():
+    assert best_values(night(*whole_night())) == [2.01, 1.6, 1.6, 1.6, 1.6, 1.4]
+
+
+@pytest.mark.parametrize(
+    ("values", "columns", "bars"), [([2.0, 1.0], 10, "█▁"), ([1.0, 1.0], 10, "▁▁"), ([1.0], 10, ""), ([], 10, "")]
+)
+def test_a_sparkline_shows_the_range(values, columns, bars):
+    assert sparkline(values, columns) == bars
+
+
+def test_a_long_history_fits_into_the_sparkline():
+    assert len(sparkline([float(n) for n in range(10_000)], 60)) == 60
+
+
+def test_plain_mode_writes_one_line_an_event():
+    lines: list[str] = []
+    sink = LineSink(lines.append)
+    groups: list = []
+    for group in whole_night():
+        groups.append(group)
+        for event in group:
+            sink.emit(event, night(*groups))
+    assert not any("\n" in line for line in lines)
+    assert lines[0] == "study lm begins on commit bbbbbbbbbbbb, box contained"
+    assert "#1 ✓ keep 1.6 bits/byte (+0.41): because 1 | order 4" in lines
+    assert "#3 ✗ crash: exit code 1 | try 3" in lines
+    assert lines[-1] == "ended: 5 experiments are done"
+
+
+def test_hostile_words_are_escaped_in_plain_mode():
+    state = night(*opened(), *baseline(2.0), *tried(1, Outcome.keep, 1.5, gain=0.5, summary=HOSTILE))
+    events = [
+        Noted(kind="agent", text=HOSTILE),
+        Closed(reason=HOSTILE),
+        Judged(number=1, outcome=Outcome.crash, reason=HOSTILE),
+    ]
+    for event in events:
+        assert line_of(event, state).isprintable()
+
+
+def test_a_request_to_stop_is_a_line_and_a_start_is_not():
+    state = night(*opened())
+    assert line_of(Paused(), state) == "asked to stop after the present experiment"
+    assert line_of(Noted(kind="started", text=""), state) == ""
