@@ -1,0 +1,26 @@
+"""What lint must know of the repository and cannot look up itself."""
+
+from collections.abc import Mapping
+
+import msgspec
+
+
+class Facts(msgspec.Struct, frozen=True, kw_only=True):
+    """A snapshot of the repository, gathered by the caller.
+
+    All paths are relative to the folder of program.md, with forward slashes, and only files below it are listed.
+    `tracked` are the files of the commit that is measured; `sources` the texts of its Python files (others are not
+    needed, and a missing one is simply not searched for imports). `hidden_in_git` are the paths matched by `hide`
+    that git knows, now or in history. `data_counts` and `hide_counts` give the number of files on disk for each
+    pattern of `data` and `hide`; a pattern that is absent was not counted. `noise` is the standard deviation of
+    repeated readings in the metric's unit, None while unknown. `places` is what `program.places` gave for the file.
+    """
+
+    file: str = "program.md"
+    tracked: tuple[str, ...] = ()
+    sources: Mapping[str, str] = msgspec.field(default_factory=dict)
+    hidden_in_git: tuple[str, ...] = ()
+    data_counts: Mapping[str, int] = msgspec.field(default_factory=dict)
+    hide_counts: Mapping[str, int] = msgspec.field(default_factory=dict)
+    noise: float | None = None
+    places: Mapping[str, tuple[int, int]] = msgspec.field(default_factory=dict)

@@ -1,0 +1,205 @@
+"""Holes that a cheater would use, found before the night: a contract against the repository that it is about.
+
+Does not know whether the judge is right; it knows what the candidate could reach.
+"""
+
+from collections.abc import Callable, Iterable
+
+from overnight.model.contract import BUILT_IN_METRICS, Contract
+from overnight.model.problem import Problem, Severity
+from overnight.program.commands import files_named, script_of, tests_of
+from overnight.program.facts import Facts
+from overnight.program.findings import nearest
+from overnight.program.imports import imported
+
+Matches = Callable[[tuple[str, ...], str], bool]
+
+_SHOWN = 5
+
+
+def lint(contract: Contract, facts: Facts, *, matches: Matches) -> tuple[Problem, ...]:
+    """Every hole found, errors first. Errors must stop a run, warnings must be shown and recorded.
+
+    `matches(globs, path)` is the scope's own rule for git-style globs.
+    """
+    inspector = _Inspector(contract, facts, matches)
+    inspector.edit()
+    inspector.locked()
+    inspector.hidden()
+    inspector.artifacts()
+    inspector.judge()
+    inspector.patterns()
+    inspector.noise()
+    if contract.inferred:
+        inspector.open_holes()
+    return tuple(sorted(inspector.problems, key=lambda problem: (problem.severity != "error", problem.line)))
+
+
+class _Inspector:
+    def __init__(self, contract: Contract, facts: Facts, matches: Matches) -> None:
+        self.problems: list[Problem] = []
+        self._contract, self._facts, self._matches = contract, facts, matches
+        self._tracked = frozenset(facts.tracked)
+        self._editable = frozenset(path for path in facts.tracked if matches(contract.edit, path))
+
+    def edit(self) -> None:
+        """Something can be edited, and every glob finds something."""
+        if not self._editable:
+            read = ", ".join(self._contract.edit)
+            close = next((near for glob in self._contract.edit if (near := nearest(glob, self._facts.tracked))), "")
+            fix = f"Did you mean `{close}`? " if close else ""
+            fix += "Only files that git tracks count: commit the file, or name one that is."
+            self._add(
+                "nothing-to-edit", f"there is nothing to edit: `{read}` matches no tracked file.", at="edit", fix=fix
+            )
+            return
+        for index, glob in enumerate(self._contract.edit):
+            if not glob.startswith("!") and not any(self._matches((glob,), path) for path in self._tracked):
+                message = f"`{glob}` in `edit` matches no tracked file."
+                self._warn("empty-glob", message, at=f"edit.{index}",
+                          fix="Correct it, or remove it if no new file shall appear there.")  # fmt: skip
+
+    def locked(self) -> None:
+        """No edit glob reaches what judges."""
+        reasons: dict[str, str] = {}
+        if self._matches(self._contract.edit, self._contract.program):
+            reasons[self._contract.program] = "it is the contract itself"
+        for path, reason in self._judging():
+            if path in self._editable:
+                reasons.setdefault(path, reason)
+        for path, reason in reasons.items():
+            message = f"`edit` reaches `{path}`, and {reason}: a candidate could rewrite its own verdict."
+            fix = f'Take it out: add "!{path}" at the end of `edit`, or name the files to edit one by one.'
+            self._add("edit-reaches-judge", message, at="edit", fix=fix)
+
+    def _judging(self) -> Iterable[tuple[str, str]]:
+        contract = self._contract
+        commands = [("score", contract.score)]
+        commands.append(("drive.judge", contract.drive.judge if contract.drive else ""))
+        if contract.holdout:
+            commands.append(("holdout.certify", contract.holdout.certify))
+            commands.append(("holdout.gate", contract.holdout.gate))
+        # Without a judge of its own, the run's script is the candidate even where another command runs it.
+        candidate = set() if contract.score or contract.drive else set(files_named(contract.run, self._tracked))
+        for key, command in commands:
+            for path in files_named(command, self._tracked):
+                if path not in candidate:
+                    yield path, f"`{key}` runs it"
+                    for module in imported(path, self._facts.sources, self._tracked):
+                        yield module, f"`{path}`, which `{key}` runs, imports it"
+        for index, guard in enumerate(contract.guards):
+            for path in (*script_of(guard.run, self._tracked), *tests_of(guard.run, self._tracked)):
+                yield path, f"the command of guard {index + 1} depends on it"
+
+    def hidden(self) -> None:
+        """What is hidden is not in git, and somebody uses it."""
+        here = tuple(pattern for pattern in self._contract.hide if not pattern.startswith(("/", "~")))
+        in_git = {*self._facts.hidden_in_git, *(path for path in self._tracked if self._matches(here, path))}
+        if in_git:
+            shown = ", ".join(f"`{path}`" for path in sorted(in_git)[:_SHOWN])
+            more = f" and {len(in_git) - _SHOWN} more" if len(in_git) > _SHOWN else ""
+            message = f"{shown}{more} should be hidden, but git holds it: an agent can read it from history."
+            self._add("hidden-in-git", message, at="hide",
+                      fix="Make new answers and keep them outside git; the old ones are known.")  # fmt: skip
+        if self._contract.hide and not (self._contract.score or self._contract.drive):
+            message = "`hide` has no effect: without `score` or `drive` there is no judge that could read hidden files."
+            self._warn("hide-unused", message, at="hide", fix="Add a `score` command that reads them.")
+
+    def artifacts(self) -> None:
+        """Artefacts cannot stand in for tracked files, and go with a `score`."""
+        clash = sorted(path for path in self._tracked if self._matches(self._contract.artifacts, path))
+        if clash:
+            message = (
+                f"`artifacts` reaches `{clash[0]}`, which git tracks: a candidate could replace it in the judge's tree."
+            )
+            self._add(
+                "artifact-overlays",
+                message,
+                at="artifacts",
+                fix="Write results to a folder of their own, such as out/.",
+            )
+        code = next((path for path in self._importable() if self._matches(self._contract.artifacts, path)), "")
+        if self._contract.score and code:
+            message = f"`artifacts` would let a candidate hand over `{code}`, which the judge could import."
+            self._add(
+                "artifact-code", message, at="artifacts", fix="Hand over data only, in a folder of its own: out/*.npy"
+            )
+        if self._contract.artifacts and not self._contract.score:
+            message = "`artifacts` has no effect without `score`: nothing would read them."
+            self._warn("artifacts-unused", message, at="artifacts")
+        measured = self._contract.objective.metric in BUILT_IN_METRICS
+        if self._contract.score and self._contract.run and not self._contract.artifacts and not measured:
+            message = "`score` sees nothing of the run, because `artifacts` names no file to hand over."
+            self._warn(
+                "score-blind",
+                message,
+                at="score",
+                fix="Name what the run writes: `artifacts: [out/pred.npy]`.",
+            )
+
+    def _importable(self) -> Iterable[str]:
+        """Names that Python would import beside the judge's scripts: what is declared, and what it always looks for."""
+        yield from (pattern for pattern in self._contract.artifacts if pattern.endswith((".py", ".pth", ".so", ".pyc")))
+        for script in files_named(self._contract.score, self._tracked):
+            folder = script.rpartition("/")[0]
+            yield f"{folder}/json.py" if folder else "json.py"
+
+    def judge(self) -> None:
+        """A number that the candidate prints itself has bounds."""
+        objective = self._contract.objective
+        own = objective.metric in BUILT_IN_METRICS
+        if not (self._contract.score or self._contract.drive or own or objective.bounds):
+            message = f"`{objective.metric}` is printed by the candidate itself (self-reported) and has no `bounds`."
+            self._warn("no-bounds", message, at="metric",
+                      fix="Write `bounds: [low, high]` around the plausible, or add a `score` command.")  # fmt: skip
+
+    def patterns(self) -> None:
+        """Patterns of data find files."""
+        for key, counts in (("data", self._facts.data_counts), ("hide", self._facts.hide_counts)):
+            for index, pattern in enumerate(getattr(self._contract, key)):
+                if counts.get(pattern, 1) == 0:
+                    message = f"`{pattern}` in `{key}` matches no file on this machine; the box will not hold it."
+                    self._warn("empty-pattern", message, at=f"{key}.{index}",
+                              fix="Prepare the data first, or correct the path.")  # fmt: skip
+
+    def noise(self) -> None:
+        """A gain that counts is larger than the judge's own noise."""
+        noise, least = self._facts.noise, self._contract.objective.min_effect
+        if noise is not None and noise > least:
+            message = (
+                f"readings of the same code differ by {noise:.3g} (standard deviation), `min_effect` is only {least:g}."
+            )
+            self._warn("noisy", message, at="min_effect",
+                      fix=f"Write `min_effect: {2 * noise:.2g}`, or make the judge steadier.")  # fmt: skip
+
+    def open_holes(self) -> None:
+        """What a judge inside the candidate's process cannot prevent, each by name."""
+        for code, message in OPEN_HOLES.items():
+            self._warn(
+                code,
+                message,
+                fix="A `score` or `drive` command closes it; until then the result is self-reported.",
+            )
+
+    def _warn(self, code: str, message: str, *, at: str = "", fix: str = "") -> None:
+        self._warn(code, message, at=at, fix=fix)
+
+    def _add(self, code: str, message: str, *, at: str = "", fix: str = "", severity: Severity = "error") -> None:
+        places = self._facts.places
+        line, column = places.get(at) or places.get(at.partition(".")[0]) or (0, 0)
+        file = self._facts.file
+        self.problems.append(
+            Problem(severity=severity, code=code, file=file, line=line, column=column, message=message, fix=fix)
+        )
+
+
+OPEN_HOLES = {
+    "hole-clock": "the clock that ends training is read in the edited file: a candidate can train for longer.",
+    "hole-print": "the edited file prints the score itself: a candidate can print any number.",
+    "hole-seed": "the random seed is set in the edited file: a candidate can search for a lucky one.",
+    "hole-call": "the edited file calls evaluate_bpb itself: a candidate can call something else, or change it first.",
+    "hole-targets": "the evaluation passes the targets into the candidate's model: a candidate can read the answers.",
+    "hole-shard": "the validation shard lies among the training data: a candidate can train on it.",
+    "hole-batch": "the batch size, set in the edited file, truncates what is scored: a candidate can skip text.",
+}
+"""The weaknesses of a judge that lives in the candidate's process, as in karpathy/autoresearch."""

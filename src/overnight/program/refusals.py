@@ -1,0 +1,99 @@
+"""Keys that are part of the language but that this version does not enforce: refused, never ignored.
+
+Only what the person wrote counts, and writing a default is no wish.
+"""
+
+from collections.abc import Callable
+
+from overnight.program.findings import Findings
+from overnight.program.nodes import Mapping, Node, Scalar, Sequence
+
+_DEFAULTS_ONLY = {
+    "holdout.gate": ("null",),
+    "holdout.max_gap": ("null",),
+    "keep.noise": ("auto",),
+    "keep.transform": ("auto",),
+    "keep.pairs": ("5",),
+    "keep.alpha": ("0.05",),
+    "keep.repeats": ("null",),
+    "keep.early_stop": ("null", "false"),
+    "agent.tokens": ("null",),
+    "agent.usd": ("null",),
+    "agent.weight": ("null",),
+    "labels": ("null",),
+}
+_LATER_POLICIES = ("linear", "audit", "islands", "portfolio")
+
+
+def refuse(root: Mapping, findings: Findings) -> frozenset[str]:
+    """Report every key written that is not enforced; returns the dotted paths that need no further reading."""
+    dealt: set[str] = set()
+    for path, node in _written(root):
+        if path in _DEFAULTS_ONLY:
+            dealt.add(path)
+            if not _is_default(node, _DEFAULTS_ONLY[path]):
+                _add(findings, path, f"`{path}` is not enforced by this version.", f"Remove `{path}`.")
+            continue
+        reason = _refused_value(path, node)
+        if reason:
+            dealt.add(path)
+            _add(findings, path, *reason)
+    return frozenset(dealt)
+
+
+def _add(findings: Findings, path: str, message: str, fix: str) -> None:
+    findings.add("not-enforced", message, at=path, read=path.rpartition(".")[2], fix=fix)
+
+
+def _written(root: Mapping) -> list[tuple[str, Node]]:
+    found: list[tuple[str, Node]] = []
+    for entry in root.entries:
+        found.append((entry.key.text, entry.value))
+        if isinstance(entry.value, Mapping):
+            found += [(f"{entry.key.text}.{below.key.text}", below.value) for below in entry.value.entries]
+    return found
+
+
+def _is_default(node: Node, defaults: tuple[str, ...]) -> bool:
+    if isinstance(node, Scalar):
+        return node.text in defaults or (node.kind() == "empty" and "null" in defaults)
+    return isinstance(node, Sequence) and not node.items and "null" in defaults
+
+
+def _refused_value(path: str, node: Node) -> tuple[str, str] | None:
+    if isinstance(node, Sequence):
+        return _REFUSED_LISTS.get(path)
+    if not isinstance(node, Scalar) or node.kind() == "empty":
+        return None
+    if path == "agent.network" and node.text not in {"none", "shared"}:
+        return _REFUSED_LISTS[path]
+    if path == "keep.policy" and node.text in _LATER_POLICIES:
+        return f"the policy `{node.text}` is not in this version.", "Write `policy: auto`, `default` or `ratchet`."
+    refused = _REFUSED_VALUES.get(path)
+    return refused[1:] if refused and refused[0](node) else None
+
+
+_REFUSED_LISTS = {
+    "agent": ("several agents at once are not enforced by this version.", "Name one: `agent: tuner`."),
+    "agent.network": (
+        "an allow-list of hosts for the agent is not enforced by this version.",
+        "Write `network: shared` (the machine's own network, and it is recorded) or `network: none`.",
+    ),
+}
+_REFUSED_VALUES: dict[str, tuple[Callable[[Scalar], bool], str, str]] = {
+    "isolation.network": (
+        lambda node: node.text != "none",
+        "network for the candidate is not offered by this version: it runs without any.",
+        "Fetch what it needs beforehand and name it in `data`.",
+    ),
+    "drive.over": (
+        lambda node: node.text == "port",
+        "`over: port` is not enforced by this version.",
+        "Write `over: stdio`.",
+    ),
+    "budget.gpus": (
+        lambda node: node.kind() == "integer" and node.text.strip("0+") != "" and node.text[0] != "-",
+        "graphics processors are not shown to the box by this version.",
+        "Write `gpus: 0`, or remove it.",
+    ),
+}
