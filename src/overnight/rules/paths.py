@@ -78,15 +78,16 @@ def folded(path: str) -> str:
 def collisions(new: Iterable[str], present: Iterable[str]) -> dict[str, str]:
     """For each path of `new` that differs from another path only by case or Unicode form: that other path.
 
-    Folders count: `A/x` collides with `a/y`. `present` are the other paths of the tree; a path equal to one of
-    them is no collision. Among `new` themselves the later one in sorted order is reported.
+    Folders count: `A/x` collides with `a/y`. `present` are the paths of the tree, with or without the new ones.
+    Among `new` themselves the later one in sorted order is reported.
     """
+    added = sorted(set(new))
     seen: dict[str, str] = {}
-    for path in sorted(set(present)):
+    for path in sorted(set(present).difference(added)):
         for prefix in _prefixes(path):
             seen.setdefault(folded(prefix), prefix)
     found = {}
-    for path in sorted(set(new)):
+    for path in added:
         for prefix in _prefixes(path):
             other = seen.setdefault(folded(prefix), prefix)
             if other != prefix and path not in found:

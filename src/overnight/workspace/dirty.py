@@ -49,7 +49,8 @@ def _read(file: Path) -> tuple[int, bytes] | None:
     try:
         info = file.lstat()
         if stat.S_ISLNK(info.st_mode):
-            return LINK, os.fsencode(file.readlink())
+            # A Path would tidy `./x` up: the target is bytes, kept as they are.
+            return LINK, os.readlink(os.fsencode(file))
         if not stat.S_ISREG(info.st_mode):
             return None
         if info.st_size > LARGEST_SNAPSHOT:
