@@ -1,0 +1,176 @@
+"""Any command as an agent: one fresh boxed process tree for each experiment.
+
+Does not know which program it runs, and believes nothing that it says: exit codes and replies are words for the record.
+"""
+
+import os
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path, PurePosixPath
+
+import msgspec
+
+from overnight.agents.reply import Reply, clean, read_reply
+from overnight.agents.room import Room, open_room
+from overnight.model.box import Box, Completed, Limits, Mount
+from overnight.model.brief import AgentBudget, Brief
+from overnight.model.experiment import Proposal
+from overnight.model.toolchain import Toolchain
+from overnight.ports import Sandbox
+
+_NOT_FOUND = 127
+_STOPPED = {
+    "wall": "it took longer than {wall:g} s",
+    "cpu": "it used too much processor time",
+    "memory": "it used too much memory",
+    "pids": "it started too many processes",
+    "disk": "it wrote too much",
+    "output": "it printed too much",
+    "cancelled": "the run was stopped",
+}
+
+
+class CommandAgent:
+    """Runs `/bin/sh -c line` in a box whose only writable places are the checkout and the reply's folder.
+
+    The checkout has the same absolute path inside as outside; the command starts in the folder of program.md. It gets
+    the brief on standard input, and in its environment, beside the toolchain's own and `env`:
+
+        OVERNIGHT_BRIEF      path of the brief, a Markdown file
+        OVERNIGHT_REPLY      path where it may leave a JSON object: summary, hypothesis, needs_followup, ideas,
+                             cost_usd, tokens (all optional; see `overnight.agents.reply`)
+        OVERNIGHT_STUDY      name of the study
+        OVERNIGHT_NUMBER     number of the experiment
+        OVERNIGHT_SEED       a whole number, fixed for this experiment, for whoever wants to be reproducible
+        OVERNIGHT_WORKSPACE  path of the checkout's root (the command starts in it or below)
+
+    What it prints goes to `<transcripts>/<number>.log`, at most `limits.output` bytes of each stream; without a reply
+    its last printed line is shown as the summary. `limits.wall` is lowered to the proposal's budget.
+    """
+
+    def __init__(  # noqa: PLR0913 - everything a box needs is named by the caller: nothing is read from the world here
+        self,
+        line: str,
+        *,
+        sandbox: Sandbox,
+        toolchain: Toolchain,
+        scratch: Path,
+        transcripts: Path,
+        limits: Limits,
+        network: bool = False,
+        env: Mapping[str, str] | None = None,
+        read: Sequence[Mount] = (),
+    ) -> None:
+        self.line = line
+        self._sandbox = sandbox
+        self._toolchain = toolchain
+        self._scratch = scratch
+        self._transcripts = transcripts
+        self._limits = limits
+        self._network = network
+        self._env = dict(env or {})
+        self._read = tuple(read)
+
+    def propose(self, brief: Brief, workdir: Path, budget: AgentBudget) -> Proposal:
+        """Run the command once and hand back its words; every process of it is dead when this returns.
+
+        Raises:
+            MachineError: the box could not be set up, or there is no room for brief and transcript.
+        """
+        started = time.monotonic()
+        limits = msgspec.structs.replace(self._limits, wall=min(self._limits.wall, budget.wall))
+        with open_room(self._scratch, brief.number, brief.text) as room:
+            completed = self._run(brief, workdir, room, limits)
+            changed = room.changed_since(checkout_root(workdir, brief.folder))
+            reply = read_reply(room.replies)
+        transcript = self._keep_transcript(brief.number, completed)
+        if completed.code == _NOT_FOUND and not changed:
+            return Proposal(
+                unavailable=_not_found(self.line, completed), transcript=transcript, seconds=time.monotonic() - started
+            )
+        return _proposal(reply, completed, limits, transcript, time.monotonic() - started)
+
+    def _run(self, brief: Brief, workdir: Path, room: Room, limits: Limits) -> Completed:
+        root = checkout_root(workdir, brief.folder)
+        env = {
+            **dict(self._toolchain.env),
+            **self._env,
+            "OVERNIGHT_BRIEF": str(room.brief),
+            "OVERNIGHT_REPLY": str(room.reply),
+            "OVERNIGHT_STUDY": brief.study,
+            "OVERNIGHT_NUMBER": str(brief.number),
+            "OVERNIGHT_SEED": str(brief.seed),
+            "OVERNIGHT_WORKSPACE": str(root),
+        }
+        mounts = (
+            *self._toolchain.mounts,
+            *self._read,
+            Mount(target=str(root), source=str(root), kind="write"),
+            Mount(target=str(room.brief.parent), source=str(room.brief.parent)),
+            Mount(target=str(room.reply.parent), source=str(room.reply.parent), kind="write"),
+        )
+        descriptor = os.open(room.brief, os.O_RDONLY | os.O_CLOEXEC)
+        try:
+            box = Box(
+                command=("/bin/sh", "-c", self.line),
+                cwd=str(workdir),
+                mounts=mounts,
+                env=tuple(sorted(env.items())),
+                limits=limits,
+                network=self._network,
+                stdin=descriptor,
+            )
+            return self._sandbox.start(box).wait()
+        finally:
+            os.close(descriptor)
+
+    def _keep_transcript(self, number: int, completed: Completed) -> str:
+        """Write what was printed and return the file's name within the folder of transcripts."""
+        self._transcripts.mkdir(parents=True, exist_ok=True)
+        name = f"{number}.log"
+        more = b"\n[more was printed and is not kept]\n" if completed.flooded else b""
+        text = b"=== stdout ===\n" + completed.stdout + b"\n=== stderr ===\n" + completed.stderr + more
+        (self._transcripts / name).write_bytes(text)
+        return name
+
+
+def checkout_root(workdir: Path, folder: str) -> Path:
+    """The root of the checkout whose `folder` ("" = the root itself) is `workdir`."""
+    depth = len(PurePosixPath(folder).parts)
+    return workdir.parents[depth - 1] if depth else workdir
+
+
+def _not_found(line: str, completed: Completed) -> str:
+    said = _last_line(completed.stderr)
+    reason = f" ({said})" if said else ""
+    return (
+        f"the agent's command was not found: `{clean(line, 200)}`{reason}. It starts in the workspace, a fresh "
+        "checkout: write the program's absolute path, and name what else it needs under agent.read"
+    )
+
+
+def _proposal(reply: Reply, completed: Completed, limits: Limits, transcript: str, seconds: float) -> Proposal:
+    notes = []
+    if completed.stopped:
+        notes.append(f"the agent was stopped: {_STOPPED[completed.stopped].format(wall=limits.wall)}")
+    elif completed.code:
+        said = _last_line(completed.stderr)
+        notes.append(f"the agent's command ended with code {completed.code}" + (f": {said}" if said else ""))
+    if reply.note:
+        notes.append(reply.note)
+    return Proposal(
+        summary=reply.summary or _last_line(completed.stdout),
+        hypothesis=reply.hypothesis,
+        needs_followup=reply.needs_followup,
+        ideas=reply.ideas,
+        cost_usd=reply.cost_usd,
+        tokens=reply.tokens,
+        seconds=seconds,
+        transcript=transcript,
+        note="; ".join(notes),
+    )
+
+
+def _last_line(printed: bytes) -> str:
+    lines = (clean(line, 200) for line in reversed(printed[-4096:].decode(errors="replace").splitlines()))
+    return next((line for line in lines if line), "")

@@ -1,0 +1,67 @@
+"""The folder beside a checkout through which we and a command talk: the brief in, the reply out."""
+
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from overnight.errors import MachineError
+
+
+class Room:
+    """Paths of the brief (read-only in the box) and of the reply (alone in a writable folder).
+
+    `replies` is a descriptor of the reply's folder, opened before the command ran: whatever the command does to paths,
+    the reply is looked for in that folder.
+    """
+
+    def __init__(self, folder: Path, text: str) -> None:
+        self.brief = folder / "ask" / "brief.md"
+        self.reply = folder / "reply" / "reply.json"
+        self.brief.parent.mkdir()
+        self.reply.parent.mkdir()
+        self.brief.write_text(text, encoding="utf-8")
+        self.replies = os.open(self.reply.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
+        self._since = self.brief.stat().st_ctime_ns
+
+    def changed_since(self, root: Path) -> bool:
+        """Whether anything below `root` was written, renamed, created or deleted after this room was opened."""
+        return any(status.st_ctime_ns > self._since for status in _everything(root))
+
+
+@contextmanager
+def open_room(scratch: Path, number: int, text: str) -> Iterator[Room]:
+    """A new room below `scratch`, removed afterwards with whatever a command left in it.
+
+    Raises:
+        MachineError: the disk is full or read-only.
+    """
+    try:
+        scratch.mkdir(parents=True, exist_ok=True)
+        folder = Path(tempfile.mkdtemp(prefix=f"agent-{number}-", dir=scratch))
+    except OSError as error:
+        raise MachineError(f"cannot write the agent's brief below {scratch}: {error.strerror}") from error
+    try:
+        try:
+            room = Room(folder, text)
+        except OSError as error:
+            raise MachineError(f"cannot write the agent's brief in {folder}: {error.strerror}") from error
+        try:
+            yield room
+        finally:
+            os.close(room.replies)
+    finally:
+        # A hostile command may have nested folders deeper than rmtree can walk; scratch is swept as a whole later.
+        with suppress(RecursionError):
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+def _everything(root: Path) -> Iterator[os.stat_result]:
+    with suppress(OSError):
+        yield os.lstat(root)
+    for folder, folders, files in os.walk(root):
+        for name in (*folders, *files):
+            with suppress(OSError):
+                yield os.lstat(Path(folder, name))
