@@ -26,8 +26,8 @@ STRETCH = 750
 HIDDEN = 32
 BATCH = 2048
 EPOCHS = 2
-RATE = 0.01
-ONLINE_RATE = 0.0005
+RATE = 0.005
+ONLINE_RATE = 0.0003
 PRIOR = 0.3
 SEED = 1
 
@@ -171,7 +171,7 @@ class Network:
     def gradient(self, mixed, x, node, bit):
         """Of the mean cost in nats over a batch of nodes."""
         v = self.values
-        logit, hidden, weight = self.logit(mixed, x, node)
+        logit, hidden, _ = self.logit(mixed, x, node)
         error = ((1 / (1 + np.exp(-logit))) - bit).astype(np.float32) / len(bit)
         scaled = mixed * error[:, None]
         d_hidden = (scaled @ v["gate"].T + error[:, None] * v["out"]) * (hidden > 0)
@@ -205,7 +205,7 @@ class Adam:
 
 
 def train():
-    text = np.frombuffer(open(TEXT, "rb").read(), dtype=np.uint8).astype(np.int64)
+    text = np.fromfile(TEXT, dtype=np.uint8).astype(np.int64)
     contexts = read_all(text)
     parts = [evidence(context, text) for context in contexts]
     outside = np.stack([part[0] for part in parts], axis=2)
@@ -230,7 +230,9 @@ def train():
         adam.update(network.gradient(mixed, x, node, bit), RATE * left)
     saved = {}
     for number, context in enumerate(contexts):
-        saved[f"grams{number}"], counts = np.unique((context << np.uint64(8)) | text.astype(np.uint64), return_counts=True)
+        saved[f"grams{number}"], counts = np.unique(
+            (context << np.uint64(8)) | text.astype(np.uint64), return_counts=True
+        )
         saved[f"counts{number}"] = counts.astype(np.float32)
     np.savez(MODEL, **saved, **network.values)
 
@@ -267,7 +269,7 @@ class Model:
             first = np.searchsorted(grams, context << np.uint64(8))
             last = np.searchsorted(grams, (context << np.uint64(8)) | np.uint64(255), side="right")
             seen = self.seen[kind]
-            for row, (i, j, name) in enumerate(zip(first.tolist(), last.tolist(), context.tolist())):
+            for row, (i, j, name) in enumerate(zip(first.tolist(), last.tolist(), context.tolist(), strict=True)):
                 if i < j:
                     outside[row, kind, (grams[i:j] & np.uint64(255)).astype(np.intp)] = counts[i:j]
                 for byte in seen[row].get(name, ()):

@@ -1,6 +1,6 @@
 """A small byte-level network in numpy: embeddings of the last bytes, hidden layers, a softmax. Edit freely.
 
-    python train.py
+python train.py
 """
 
 import os

@@ -54,7 +54,7 @@ def count(text, n):
 
 
 def train():
-    text = np.frombuffer(open(TEXT, "rb").read(), dtype=np.uint8).astype(np.uint64)
+    text = np.fromfile(TEXT, dtype=np.uint8).astype(np.uint64)
     model = {}
     for n in range(1, ORDER + 1):
         model[f"grams{n}"], model[f"counts{n}"] = count(text, n)

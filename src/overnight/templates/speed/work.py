@@ -14,7 +14,7 @@ CHUNK = 4  # range: 1..65536 log
 URL_CACHE = 0  # choices: 0, 64, 1024, 16384
 BOUND = False  # choices: False, True
 
-SILENCE = 1800
+SILENCE = 1800  # fixed
 LINE = re.compile(r'^(\d+\.\d+\.\d+\.\d+) \[(\d+)\] "([A-Z]+) ([^ "]*) ([^"]*)" (\d+) (\d+)\s*$')
 
 
