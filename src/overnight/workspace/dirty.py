@@ -49,8 +49,8 @@ def _read(file: Path) -> tuple[int, bytes] | None:
     try:
         info = file.lstat()
         if stat.S_ISLNK(info.st_mode):
-            # A Path would tidy `./x` up: the target is bytes, kept as they are.
-            return LINK, os.readlink(os.fsencode(file))
+            target = os.readlink(os.fsencode(file))  # noqa: PTH115 -- a Path would tidy `./x` up; the bytes count
+            return LINK, target
         if not stat.S_ISREG(info.st_mode):
             return None
         if info.st_size > LARGEST_SNAPSHOT:
