@@ -49,11 +49,15 @@ class Box(Value, frozen=True, kw_only=True):
 
 
 class Coverage(Value, frozen=True, kw_only=True):
-    """What a sandbox isolates, said honestly: `covers` and `lacks` are short plain phrases."""
+    """What a sandbox isolates, said honestly: `covers` and `lacks` are short plain phrases.
+
+    Without `mounts` a command runs at the real paths of the machine: mounts are ignored, `cwd` is a real folder.
+    """
 
     tier: Tier
     name: str
     limits: Literal["hard", "soft", "none"]
+    mounts: bool = True
     covers: tuple[str, ...] = ()
     lacks: tuple[str, ...] = ()
 

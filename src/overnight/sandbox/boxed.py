@@ -1,0 +1,217 @@
+"""One started bwrap as a process tree: how it is started, held, killed and read. Knows nothing about its mounts."""
+
+import contextlib
+import itertools
+import os
+import re
+import resource
+import select
+import signal
+import subprocess
+import time
+from collections.abc import Sequence
+
+import msgspec
+
+from overnight.errors import MachineError
+from overnight.model.box import Box, Limits
+from overnight.sandbox.kernel import filter_path, refusal
+from overnight.sandbox.processes import Process, children, executed_seconds, innermost_pid, tree
+from overnight.sandbox.watch import Used
+
+SETUP_SECONDS = 30.0
+DEATH_SECONDS = 60.0
+EXIT_CODE = re.compile(rb'"exit-code": (\d+)')
+
+
+def _memory_file(content: bytes) -> int:
+    descriptor = os.memfd_create("box", os.MFD_CLOEXEC)
+    os.write(descriptor, content)
+    os.lseek(descriptor, 0, os.SEEK_SET)
+    return descriptor
+
+
+def spawn(program: str, box: Box, words: Sequence[str], temporary: tuple[str, ...]) -> tuple["Boxed", dict[str, int]]:
+    """Start bwrap with the arguments `words`; it builds the box and then waits for `release`.
+
+    Also gives back our ends of the pipes of "stdout" and "stderr", for what the box does not place itself.
+
+    If we die before bwrap has tied its life to ours, its first write to the info pipe fails and the command
+    never starts.
+    """
+    with contextlib.ExitStack() as theirs, contextlib.ExitStack() as ours:
+
+        def pipe(*, read: bool = True) -> tuple[int, int]:
+            """Our end, their end."""
+            ends = os.pipe()
+            mine, yours = ends if read else ends[::-1]
+            ours.callback(os.close, mine)
+            theirs.callback(os.close, yours)
+            return mine, yours
+
+        info, info_theirs = pipe()
+        status, status_theirs = pipe()
+        block, block_theirs = pipe(read=False)
+        outputs: dict[str, int] = {}
+        streams = {} if box.stdout is None else {"stdout": box.stdout}
+        for name in {"stdout", "stderr"} - streams.keys():
+            outputs[name], streams[name] = pipe()
+        arguments = _memory_file(b"".join(os.fsencode(word) + b"\0" for word in words))
+        theirs.callback(os.close, arguments)
+        filter_fd = os.open(filter_path(), os.O_RDONLY | os.O_CLOEXEC)
+        theirs.callback(os.close, filter_fd)
+        told = {
+            "--info-fd": info_theirs,
+            "--json-status-fd": status_theirs,
+            "--block-fd": block_theirs,
+            "--seccomp": filter_fd,
+            "--args": arguments,
+        }
+        line = [program, *itertools.chain.from_iterable((name, str(fd)) for name, fd in told.items())]
+        try:
+            process = subprocess.Popen(
+                [*line, "--", *box.command],
+                stdin=subprocess.DEVNULL if box.stdin is None else box.stdin,
+                stdout=streams["stdout"],
+                stderr=streams["stderr"],
+                env={},
+                pass_fds=(*told.values(), *box.fds),
+            )
+        except OSError as error:
+            raise MachineError(f"bubblewrap could not be started ({program}): {error}") from error
+        ours.pop_all()
+    return Boxed(process, (info, status, block), temporary), outputs
+
+
+class Boxed:
+    """The process tree of one bwrap: bwrap itself outside, an init inside, the command below it."""
+
+    def __init__(
+        self, process: "subprocess.Popen[bytes]", pipes: tuple[int, int, int], temporary: tuple[str, ...]
+    ) -> None:
+        self._process = process
+        self._info, self._status, self._block = pipes
+        self._temporary = temporary
+        self._init = 0
+        self._init_fd: int | None = None
+        self._killed = False
+        self.exit_fd: int | None = os.pidfd_open(process.pid)
+
+    def release(self, limits: Limits, cores: set[int] | None) -> None:
+        """Put the limits that the kernel enforces on the box's init, from where all inherit them, and let it go on."""
+        pid = self._read_init()
+        if pid == 0:
+            return
+        with contextlib.suppress(ProcessLookupError, BrokenPipeError):
+            self._init_fd = os.pidfd_open(pid)
+            if pid not in children(self._process.pid):
+                # Either bwrap has just failed, or the number belongs to a stranger by now: never touch it.
+                os.close(self._init_fd)
+                self._init_fd = None
+                self._signal_all()
+                return
+            self._init = pid
+            resource.prlimit(pid, resource.RLIMIT_CORE, (0, 0))
+            if limits.disk is not None:
+                resource.prlimit(pid, resource.RLIMIT_FSIZE, (limits.disk, limits.disk))
+            if cores is not None:
+                os.sched_setaffinity(pid, cores)
+            os.write(self._block, b"1")
+
+    def _read_init(self) -> int:
+        """The init's process number from the info pipe, where the JSON may come in pieces; 0 = bwrap gave up."""
+        told = b""
+        poller = select.poll()
+        poller.register(self._info, select.POLLIN)
+        deadline = time.monotonic() + SETUP_SECONDS
+        while poller.poll(max(0.0, deadline - time.monotonic()) * 1000):
+            piece = os.read(self._info, 4096)
+            told += piece
+            with contextlib.suppress(msgspec.DecodeError):
+                return int(msgspec.json.decode(told)["child-pid"])
+            if not piece:
+                return 0
+        raise MachineError(f"bubblewrap did not set up its box within {SETUP_SECONDS:.0f} s")
+
+    def ended(self) -> bool:
+        """Never asked: `exit_fd` tells."""
+        return False
+
+    def processes(self, at_most: int | None) -> list[Process]:
+        """All that live in the box, its init left out."""
+        return tree(children(self._init, 1), at_most) if self._init else []
+
+    def temporary_bytes(self) -> int:
+        """Bytes in every tmpfs of the box, looked at through its init; 0 once that is dead."""
+        held = 0
+        for path in self._temporary:
+            with contextlib.suppress(OSError):
+                space = os.statvfs(f"/proc/{self._init}/root{path}")
+                held += (space.f_blocks - space.f_bfree) * space.f_frsize
+        return held
+
+    def terminate(self) -> None:
+        """SIGTERM for the command, which is the second process of its namespace."""
+        for pid in children(self._init):
+            if innermost_pid(pid) == 2:
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGTERM)
+
+    def kill(self) -> None:
+        """SIGKILL for bwrap and for the init, whose death the kernel extends to its whole namespace."""
+        self._killed = True
+        self._signal_all()
+
+    def reap(self) -> Used:
+        """Everything in the namespace is dead before its init is, so that one death is waited for."""
+        self._signal_all()
+        for descriptor in (self._init_fd, self.exit_fd):
+            if descriptor is not None and not _readable(descriptor, DEATH_SECONDS):
+                raise MachineError(f"a boxed process cannot be killed: it hangs in the kernel (pid {self._init})")
+        _, status, _ = os.wait4(self._process.pid, 0)
+        self._process.returncode = os.waitstatus_to_exitcode(status)
+        if not self._init:
+            return Used(0.0, 0)
+        own = executed_seconds(self._init)
+        try:
+            _, _, usage = os.wait4(self._init, 0)
+        except ChildProcessError:
+            return Used(0.0, 0)
+        return Used(max(0.0, usage.ru_utime + usage.ru_stime - own), usage.ru_maxrss * 1024)
+
+    def code(self, stderr: bytes) -> int:
+        """The exit code that bwrap wrote down; without one the command never ran, and `stderr` is bwrap's own."""
+        os.set_blocking(self._status, False)
+        told = b""
+        with contextlib.suppress(BlockingIOError):
+            while piece := os.read(self._status, 4096):
+                told += piece
+        found = EXIT_CODE.search(told)
+        if found is not None:
+            code = int(found[1])
+            return 128 - code if 128 < code < 128 + signal.NSIG else code
+        if self._killed:
+            return -signal.SIGKILL
+        said = stderr.decode(errors="replace").strip()
+        if "bwrap: execvp " in said:
+            return 127 if said.endswith("No such file or directory") else 126
+        raise refusal(said)
+
+    def close(self) -> None:
+        """Give back every descriptor."""
+        for descriptor in (self.exit_fd, self._init_fd, self._info, self._status, self._block):
+            if descriptor is not None:
+                os.close(descriptor)
+        self.exit_fd = self._init_fd = None
+
+    def _signal_all(self) -> None:
+        for descriptor in (self.exit_fd, self._init_fd):
+            if descriptor is not None:
+                with contextlib.suppress(ProcessLookupError):
+                    signal.pidfd_send_signal(descriptor, signal.SIGKILL)
+
+
+def _readable(descriptor: int, seconds: float) -> bool:
+    poller = select.poll()
+    poller.register(descriptor, select.POLLIN)
+    return bool(poller.poll(seconds * 1000))

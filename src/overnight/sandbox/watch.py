@@ -1,0 +1,254 @@
+"""Watches one started process tree: reads its output, holds it to its limits, reports its end.
+
+Every tree gets a small thread of its own, so that two boxes which talk to each other are both held to their
+limits while somebody waits for only one of them. Limits on memory, processes, CPU time and disk are looked at
+every 20 ms: they are soft.
+"""
+
+import os
+import selectors
+import signal
+import threading
+import time
+from typing import Literal, NamedTuple, Protocol
+
+from overnight.errors import MachineError, OvernightError
+from overnight.model.box import Completed, Limits
+from overnight.sandbox.meters import CpuMeter, DiskMeter, MemoryMeter
+from overnight.sandbox.processes import Process, out_of_memory_kills
+
+PERIOD = 0.020
+FIRST_LOOK = 0.004
+SHARE = 20  # a look at a tree of thousands may cost one part in twenty of a core, no more
+SUSPENDED = 0.1
+
+Stopped = Literal["", "wall", "cpu", "memory", "pids", "disk", "output", "cancelled"]
+
+
+class Used(NamedTuple):
+    """What a dead tree has used by the kernel's own account: CPU seconds, bytes of its largest process; 0 = unknown."""
+
+    cpu_seconds: float
+    largest: int
+
+
+class Tree(Protocol):
+    """A started process tree, as a kind of sandbox knows it."""
+
+    exit_fd: int | None
+
+    def ended(self) -> bool:
+        """Whether the command itself has ended; asked when there is no `exit_fd` to wait on."""
+        ...
+
+    def processes(self, at_most: int | None) -> list[Process]:
+        """Every living process of the command; may stop counting above `at_most` tasks."""
+        ...
+
+    def temporary_bytes(self) -> int:
+        """Bytes in the tree's temporary file systems."""
+        ...
+
+    def terminate(self) -> None:
+        """Ask the command, and only it, to end (SIGTERM)."""
+        ...
+
+    def kill(self) -> None:
+        """SIGKILL for every process; returns at once. Harmless after the end."""
+        ...
+
+    def reap(self) -> Used:
+        """Kill what is left and return once everything is dead.
+
+        Raises:
+            MachineError: a process cannot be killed.
+        """
+        ...
+
+    def code(self, stderr: bytes) -> int:
+        """Exit status of the reaped command, negative = signal; `stderr` is all that was printed there.
+
+        Raises:
+            MachineError: the box failed rather than the command.
+        """
+        ...
+
+    def close(self) -> None:
+        """Give back descriptors; called once, last."""
+        ...
+
+
+class Watched:
+    """A `Running` for any `Tree`. `outputs` maps "stdout" and "stderr" to the reading ends of our pipes."""
+
+    def __init__(self, tree: Tree, limits: Limits, outputs: dict[str, int], folders: tuple[str, ...] = ()) -> None:
+        self._tree = tree
+        self._limits = limits
+        self._outputs = outputs
+        self._captured = {"stdout": bytearray(), "stderr": bytearray()}
+        self._flooded = False
+        self._stopped: Stopped = ""
+        self._kill_at: float | None = None
+        self._memory = MemoryMeter(limits.memory)
+        self._cpu = CpuMeter()
+        self._disk = DiskMeter(limits.disk, folders, tree.temporary_bytes)
+        self._started = time.monotonic()
+        self._suspended = _suspended_seconds()
+        self._out_of_memory = out_of_memory_kills()
+        self._lock = threading.Lock()
+        self._over = False
+        self._finished = threading.Event()
+        self._completed: Completed | None = None
+        self._error: OvernightError | None = None
+        threading.Thread(target=self._watch, name="overnight-watch", daemon=True).start()
+
+    def wait(self) -> Completed:
+        """Block until every process is dead; idempotent.
+
+        Raises:
+            MachineError: the box failed rather than the command.
+        """
+        self._finished.wait()
+        if self._completed is None:
+            raise self._error or MachineError("the watcher of a box ended without a result")
+        return self._completed
+
+    def kill(self) -> None:
+        """End every process now; `wait` then reports `cancelled`, unless it had ended or was being stopped."""
+        with self._lock:
+            if not self._over:
+                self._stopped = self._stopped or "cancelled"
+                self._tree.kill()
+
+    def _watch(self) -> None:
+        try:
+            ended_at = self._attend()
+            self._completed = self._conclude(ended_at)
+        except OvernightError as error:
+            self._error = error
+        except Exception as error:  # noqa: BLE001  a thread's error must reach the one who waits, whatever it is
+            self._error = MachineError(f"the watcher of a box failed: {type(error).__name__}: {error}")
+        finally:
+            with self._lock:
+                self._over = True
+                self._tree.kill()
+                self._tree.close()
+            for descriptor in self._outputs.values():
+                os.close(descriptor)
+            self._finished.set()
+
+    def _attend(self) -> float:
+        """Serve output and limits until the command has ended; the monotonic time of the end."""
+        with selectors.DefaultSelector() as selector:
+            for name, descriptor in self._outputs.items():
+                os.set_blocking(descriptor, False)
+                selector.register(descriptor, selectors.EVENT_READ, name)
+            if self._tree.exit_fd is not None:
+                selector.register(self._tree.exit_fd, selectors.EVENT_READ, "")
+            next_look = self._started + FIRST_LOOK
+            while True:
+                due = min(next_look, self._kill_at or self._started + self._limits.wall)
+                ready = selector.select(max(0.0, due - time.monotonic()))
+                now = time.monotonic()
+                for key, _ in ready:
+                    if key.data == "":
+                        return now
+                    if not self._read(key.data):
+                        selector.unregister(key.fd)
+                if self._tree.exit_fd is None and self._tree.ended():
+                    return now
+                self._hold_to_wall(now)
+                if now >= next_look:
+                    self._look(now)
+                    done = time.monotonic()
+                    next_look = max(now + PERIOD, done + SHARE * (done - now))
+
+    def _read(self, name: str) -> bool:
+        """Take what a pipe holds now; False when nothing more can come. More than the limit ends the command."""
+        data = os.read(self._outputs[name], 65536)
+        captured = self._captured[name]
+        room = self._limits.output - len(captured)
+        captured += data[:room]
+        if len(data) > room:
+            self._flooded = True
+            self._stop("output")
+        return bool(data)
+
+    def _drain(self, name: str) -> None:
+        """Take the rest of a pipe whose writers are dead, or were inherited by somebody who is not ours to wait for."""
+        try:
+            while self._read(name):
+                pass
+        except BlockingIOError:
+            return
+
+    def _hold_to_wall(self, now: float) -> None:
+        if self._kill_at is not None and now >= self._kill_at:
+            self._kill_at = float("inf")
+            self._tree.kill()
+        elif self._kill_at is None and now - self._started >= self._limits.wall:
+            self._stop("wall", polite=True)
+
+    def _look(self, now: float) -> None:
+        """One tick: whoever is over a limit is stopped."""
+        limits = self._limits
+        processes = self._tree.processes(limits.pids)
+        self._cpu.observe(processes)
+        if limits.pids is not None and sum(process.threads for process in processes) > limits.pids:
+            self._stop("pids")
+        elif self._memory.observe(processes, now):
+            self._stop("memory")
+        elif limits.cpu_seconds is not None and self._cpu.seconds > limits.cpu_seconds:
+            self._stop("cpu", polite=True)
+        elif self._disk.observe(processes, now):
+            self._stop("disk")
+
+    def _stop(self, reason: Stopped, *, polite: bool = False) -> None:
+        """End the command for `reason`; the first reason stays. Only time limits are worth a polite word first."""
+        first = not self._stopped
+        self._stopped = self._stopped or reason
+        if polite and self._limits.grace > 0:
+            if first:
+                self._kill_at = time.monotonic() + self._limits.grace
+                self._tree.terminate()
+        else:
+            self._kill_at = float("inf")
+            self._tree.kill()
+
+    def _conclude(self, ended_at: float) -> Completed:
+        """Everything dead first, then the rest of the output, then the verdict on the limits."""
+        used = self._tree.reap()
+        for name in self._outputs:
+            self._drain(name)
+        code = self._tree.code(bytes(self._captured["stderr"]))
+        limits = self._limits
+        wall = ended_at - self._started
+        cpu = max(used.cpu_seconds, self._cpu.seconds)
+        peak = max(used.largest, self._memory.peak)
+        if out_of_memory_kills() != self._out_of_memory or (limits.memory is not None and peak > limits.memory):
+            self._stopped = self._stopped or "memory"
+        if limits.cpu_seconds is not None and cpu > limits.cpu_seconds:
+            self._stopped = self._stopped or "cpu"
+        if code == -signal.SIGXFSZ or self._disk.observe((), ended_at, last=True):
+            self._stopped = self._stopped or "disk"
+        if wall > limits.wall:
+            self._stopped = self._stopped or "wall"
+        return Completed(
+            code=code,
+            stopped=self._stopped,
+            stdout=bytes(self._captured["stdout"]),
+            stderr=bytes(self._captured["stderr"]),
+            flooded=self._flooded,
+            wall_seconds=wall,
+            cpu_seconds=cpu,
+            peak_memory=peak,
+            slept=_suspended_seconds() - self._suspended > SUSPENDED,
+        )
+
+
+def _suspended_seconds() -> float:
+    """Seconds this machine has spent suspended since it booted; 0 where the system does not tell."""
+    boottime = getattr(time, "CLOCK_BOOTTIME", None)
+    if boottime is None:
+        return 0.0
+    return time.clock_gettime(boottime) - time.clock_gettime(time.CLOCK_MONOTONIC)
