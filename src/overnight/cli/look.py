@@ -52,7 +52,7 @@ def log(
     tsv: Annotated[bool, typer.Option("--tsv", help="Print results.tsv: five columns, tab separated.")] = False,
     file: Annotated[
         Path | None,
-        typer.Argument(metavar="[FILE]", help="With --tsv: write it to FILE instead.", show_default=False),
+        typer.Argument(metavar="FILE", help="With --tsv: write it to FILE instead.", show_default=False),
     ] = None,
     json: Json = False,
 ) -> None:
@@ -111,7 +111,7 @@ def status_text(state: "State", found: "Numbers", holder: int | None) -> str:
     sentences = [headline(state), doubt(state)]
     sentences += [certification(state)] if state.certificate else []
     told = [sentence for sentence in [*sentences, standing(state, running=holder is not None)] if sentence]
-    return "\n".join([*told, "", pairs(rows)])
+    return "\n".join([*(_wrapped(sentence) for sentence in told), "", pairs(rows)])
 
 
 def log_text(state: "State", chosen: "list[Experiment]") -> str:
@@ -138,6 +138,16 @@ def log_text(state: "State", chosen: "list[Experiment]") -> str:
     return table(heads, rows, width(sys.stdout), colours=colours if styled(sys.stdout) else ())
 
 
+def _wrapped(sentence: str) -> str:
+    """Whole words at a terminal; one line for a program."""
+    import sys
+    import textwrap
+
+    from overnight.cli.console import width
+
+    return textwrap.fill(sentence, width(sys.stdout), break_on_hyphens=False) if sys.stdout.isatty() else sentence
+
+
 def _outcomes(found: "Numbers") -> str:
     parts: tuple[tuple[int, str], ...] = (
         (found.kept, "kept"),
@@ -156,7 +166,8 @@ def _running(found: "Numbers", holder: int | None) -> str:
         return "no"
     doing = f", experiment {found.pending[0]} is under way" if found.pending else ""
     stopping = "; will stop after it" if found.stopping else ""
-    return f"yes, process {holder}{doing}{stopping}"
+    process = f", process {holder}" if holder else ""
+    return f"yes{process}{doing}{stopping}"
 
 
 def _tsv(state: "State", out: Path | None) -> None:

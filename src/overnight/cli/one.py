@@ -101,7 +101,7 @@ def show_text(state: "State", experiment: "Experiment") -> str:
     facts = [
         ("outcome", outcome_cell(shown["outcome"]) + reason),
         ("value", amount(experiment.value, unit) + gain),
-        ("best so far", "yes" if experiment.number in state.kept else ""),
+        ("promoted", _promoted(state, experiment.number)),
         ("trust", f"{experiment.trust.value}, box {shown['tier']}"),
         ("built on", "" if experiment.number == 0 else built),
         ("commit", shown["commit"]),
@@ -128,6 +128,13 @@ def show_text(state: "State", experiment: "Experiment") -> str:
         tail = experiment.failure.tail.rstrip("\n")
         lines += [f"  | {line}" for line in block(tail).split("\n")[-40:]] if tail else []
     return "\n".join(lines)
+
+
+def _promoted(state: "State", number: int) -> str:
+    if number not in state.kept:
+        return ""
+    later = state.kept[state.kept.index(number) + 1 :]
+    return f"was the best until #{later[0]}" if later else "is the best so far"
 
 
 def _readings(title: str, runs: "tuple[Measurement, ...]", most: int) -> list[str]:

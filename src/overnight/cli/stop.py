@@ -37,14 +37,14 @@ def stop(
         ask(site.ledger)
         answer["asked"] = True
         under_way = f"#{state.pending[0]}" if state.pending else "its present experiment"
-        text = f"Asked process {holder} to end study {site.study} after {under_way}."
+        text = f"Asked {_name(holder)} to end study {site.study} after {under_way}."
         if now:
             answer["now"] = _terminate(holder)
-            text = f"Told process {holder} to end study {site.study} now."
+            text = f"Told {_name(holder)} to end study {site.study} now."
     if json:
         say_json(answer)
     else:
-        say(f"{text} `overnight run` goes on from there." if holder else text)
+        say(f"{text} `overnight run` goes on from there." if answer["asked"] else text)
 
 
 def ask(ledger: "Ledger") -> None:
@@ -70,11 +70,17 @@ def ask(ledger: "Ledger") -> None:
     raise ConflictError("the study's history changes too fast to append to it: run `overnight stop` again")
 
 
+def _name(holder: int) -> str:
+    return f"process {holder}" if holder > 0 else "the running process"
+
+
 def _terminate(holder: int) -> bool:
     import signal
 
     from overnight.errors import UsageError
 
+    if holder <= 0:
+        raise UsageError("the running process has not said its number yet: run `overnight stop --now` again")
     try:
         os.kill(holder, signal.SIGTERM)
     except ProcessLookupError:

@@ -134,7 +134,10 @@ class Adopted(_Event, frozen=True, kw_only=True, tag="adopted"):
 
 
 class Noted(_Event, frozen=True, kw_only=True, tag="noted"):
-    """Words for the record. `kind`: started, person, agent, warning, prose, rebased, provider, slept."""
+    """Words for the record. `kind`: started, seed, person, agent, warning, slept.
+
+    "started" begins a run; "seed" replaces the segment's seed (only before its first experiment).
+    """
 
     kind: str
     text: str

@@ -134,7 +134,7 @@ def _task(contract: Contract, ask: Ask, parent: Experiment) -> str:
     hint = f" {ask.hint}" if ask.hint else ""
     return (
         f"## Your task\nChange the editable files so that `{contract.objective.metric}` gets better than in "
-        f"#{parent.number}, with one idea that the measurement can confirm or refute.{hint} Repeating a rejected change "
+        f"#{parent.number}, with one idea that a measurement can confirm or refute.{hint} Repeating a rejected change "
         "is a duplicate and wastes the turn. Do not run git. When you are done, leave JSON in the file named by "
         '`$OVERNIGHT_REPLY`: {"summary": "one line", "hypothesis": "why it should help", "needs_followup": false, '
         '"ideas": ["for later"]}.'

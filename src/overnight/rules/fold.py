@@ -82,6 +82,7 @@ class Folding:
         self._pending: list[int] = []
         self._counts = dict.fromkeys(Counts.__struct_fields__, 0)
         self._since_keep = 0
+        self._seed = opened.seed if opened else 0
         self._seconds = 0.0
         self._cost = 0.0
         self._certificate: Certificate | None = None
@@ -120,7 +121,7 @@ class Folding:
             base=opened.base,
             tree=opened.tree,
             seals=opened.seals,
-            seed=opened.seed,
+            seed=self._seed,
             tier=opened.tier,
             opened_at=opened.at,
             segments=self._segments,
@@ -248,6 +249,8 @@ class Folding:
         if event.kind == "started":
             self._paused = False
             self._closed = ""
+        elif event.kind == "seed":
+            self._seed = int(event.text)
         else:
             self._notes.append((event.kind, event.text))
             del self._notes[:-NOTES]

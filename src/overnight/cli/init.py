@@ -1,0 +1,172 @@
+"""`overnight init`: from a repository, or a template, to a measured baseline."""
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from overnight.cli.options import HERE, Json, Repo, Study, present_folder
+from overnight.cli.run import IsolationName
+
+if TYPE_CHECKING:
+    from overnight.model.contract import Contract
+    from overnight.model.state import State
+    from overnight.wiring import Site
+    from overnight.wiring.draft import Wishes
+    from overnight.wiring.options import Options
+
+NIGHT_SECONDS = 8 * 3600.0
+
+
+def init(
+    template: Annotated[
+        str | None,
+        typer.Option("--template", metavar="NAME", help="Begin from a template in an empty folder: lm, speed."),
+    ] = None,
+    folder: Annotated[
+        Path | None, typer.Argument(metavar="[FOLDER]", help="Where: the repository, or the new folder.")
+    ] = None,
+    run: Annotated[str, typer.Option("--run", metavar="COMMAND", help="The command to measure.")] = "",
+    edit: Annotated[
+        list[str] | None, typer.Option("--edit", metavar="GLOB", help="A file or glob that may change; repeatable.")
+    ] = None,
+    metric: Annotated[
+        str,
+        typer.Option(
+            "--metric", metavar="NAME", help="A number that the command prints, or wall_seconds, cpu_seconds."
+        ),
+    ] = "",
+    direction: Annotated[
+        str, typer.Option("--direction", metavar="WORD", help="minimize or maximize; guessed from the name.")
+    ] = "",
+    measure: Annotated[
+        bool, typer.Option("--measure/--no-measure", help="Measure the unchanged code now (up to two minutes).")
+    ] = True,
+    isolation: IsolationName = None,
+    study: Study = None,
+    repo: Repo = HERE,
+    json: Json = False,
+) -> None:
+    """Write program.md for this repository (never over an existing one) and measure the unchanged code.
+
+    The readings go to the ledger: `overnight run` goes on from them.
+    """
+    from overnight.cli.console import say, warn
+    from overnight.wiring import find_site
+    from overnight.wiring.install import install
+    from overnight.wiring.options import Options
+
+    tell = warn if json else say
+    place = present_folder(folder or repo)
+    if template:
+        install(template, place)
+        tell(f"wrote the template {template} into {place}, with its first commit")
+    site = find_site(place, study)
+    options = Options(isolation=isolation, environment=dict(os.environ))
+    wrote = False
+    if not site.program.exists():
+        from overnight.wiring.draft import Wishes
+
+        wishes = Wishes(run=run, edit=tuple(edit or ()), metric=metric, direction=direction)
+        wrote = _write(site, options, tell, wishes)
+    elif run or edit or metric or direction:
+        from overnight.errors import UsageError
+
+        raise UsageError(f"{site.program} exists and is never overwritten: edit it, or move it away and run init again")
+    else:
+        tell(f"{site.program} is there and stays as it is")
+    state = _measure(site, options, tell) if measure else None
+    _finish(site, state, wrote=wrote, json=json)
+
+
+def _write(site: "Site", options: "Options", tell: Any, wishes: "Wishes") -> bool:
+    from overnight.program import render
+    from overnight.wiring.draft import draft_contract
+
+    commit, tree = site.repository.head()
+    tell(f"looking at commit {commit[:10]}")
+    contract, why = draft_contract(site, options, tree, wishes)
+    for sentence in why:
+        tell(f"  {sentence}")
+    with site.program.open("x", encoding="utf-8") as file:
+        file.write(render(contract))
+    tell(f"wrote {site.program}: read it and correct it, it is yours")
+    return True
+
+
+def _measure(site: "Site", options: "Options", tell: Any) -> "State":
+    from overnight.cli.plain import LineSink
+    from overnight.engine.baseline import measure_baseline
+    from overnight.engine.stop import Stopping
+    from overnight.report.text import block
+    from overnight.wiring.night import open_night
+
+    with open_night(site, options, [LineSink(tell)], Stopping()) as night:
+        for notice in night.notices:
+            tell(f"note: {block(notice)}")
+        tell(f"box: {night.coverage.tier} ({night.coverage.name})")
+        tell("measuring the unchanged code, one to five times, for at most about two minutes ...")
+        return measure_baseline(night.laboratory)
+
+
+def forecast(state: "State", contract: "Contract") -> dict[str, Any]:
+    """Seconds of one measurement, and how many experiments fit into eight hours (or the contract's own night)."""
+    readings = [run for run in state.experiments[0].readings if run.failure is None] if state.experiments else []
+    night = contract.stop.wall or NIGHT_SECONDS
+    if not readings:
+        return {"seconds": None, "night_seconds": night, "experiments": None}
+    seconds = sum(run.seconds for run in readings) / len(readings)
+    return {"seconds": seconds, "night_seconds": night, "experiments": int(night / max(seconds, 0.01))}
+
+
+def _finish(site: "Site", state: "State | None", *, wrote: bool, json: bool) -> None:
+    from overnight.cli.console import say, say_json
+    from overnight.report.summary import numbers
+    from overnight.report.text import figure as shown
+    from overnight.wiring.contract import read_contract
+
+    contract, _ = read_contract(site)
+    found = numbers(state) if state else None
+    fore = forecast(state, contract) if state else None
+    if json:
+        say_json(
+            {
+                "study": site.study,
+                "program": str(site.program),
+                "wrote": wrote,
+                "metric": contract.objective.metric,
+                "direction": contract.objective.direction.value,
+                "baseline": found.baseline if found else None,
+                "readings": found.baseline_readings if found else 0,
+                "noise": found.noise if found else None,
+                "smallest_gain": found.smallest_gain if found else None,
+                "forecast": fore,
+            }
+        )
+        return
+    if found and fore and found.baseline is not None:
+        unit = f" {found.unit}" if found.unit else ""
+        say()
+        say(f"baseline            {found.metric} = {shown(found.baseline)}{unit} ({found.baseline_readings} readings)")
+        say(f"noise of a reading  {_noise(found.noise, unit)}")
+        say(f"smallest gain seen  {_noise(found.smallest_gain, unit)}")
+        hours = fore["night_seconds"] / 3600
+        say(
+            f"tonight             {fore['seconds']:.1f} s a measurement: about {fore['experiments']} experiments in "
+            f"{hours:g} hours, less your agent's own time"
+        )
+    say()
+    if wrote:
+        say("when program.md says what you mean: git add program.md && git commit -m 'Add program.md'")
+    say("then: overnight run" + (f" --repo {site.program.parent}" if site.program.parent != Path.cwd() else ""))
+
+
+def _noise(value: float | None, unit: str) -> str:
+    from overnight.report.text import figure as shown
+
+    if value is None:
+        return "unknown: a single reading says nothing about noise"
+    if value == 0:
+        return "none: identical readings"
+    return f"{shown(value)}{unit}"

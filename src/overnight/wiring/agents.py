@@ -1,0 +1,104 @@
+"""An agent's name or command line, made into an Agent."""
+
+import sys
+from itertools import takewhile
+from pathlib import Path
+
+from overnight.agents import CommandAgent, Scripted, Tuner, script_mounts
+from overnight.errors import UsageError
+from overnight.model.contract import Contract
+from overnight.model.box import Limits, Mount
+from overnight.ports import Agent
+from overnight.program.findings import nearest
+from overnight.sandbox import resolve
+from overnight.wiring.options import AGENTS
+from overnight.wiring.rooms import Rooms
+
+
+def split_agent(name: str) -> tuple[str, str]:
+    """("tuner", ""), ("scripted", FILE) or ("command", LINE).
+
+    Raises:
+        UsageError: anything else; names the nearest known one.
+    """
+    word, _, rest = name.strip().partition(" ")
+    if word == "tuner" and not rest.strip():
+        return word, ""
+    if word in {"command", "scripted"} and rest.strip():
+        return word, rest.strip()
+    if word in {"command", "scripted"}:
+        raise UsageError(f'--agent "{word}" needs something behind the word, as in --agent "{word} ./improve.sh"')
+    near = nearest(word, ("tuner", "command", "scripted"))
+    hint = f" Did you mean {near}?" if near else ""
+    raise UsageError(
+        f"there is no agent {name!r}.{hint} Choose one of {', '.join(AGENTS)}; any program can be an agent: "
+        f'--agent "command {name}"'
+    )
+
+
+def build_agent(name: str, rooms: Rooms) -> Agent:
+    """The agent that `name` describes.
+
+    Raises:
+        UsageError: no such agent, a missing script, or an environment variable that is not set.
+    """
+    kind, rest = split_agent(name)
+    if kind == "tuner":
+        return Tuner()
+    if kind == "scripted":
+        path = Path(rest).expanduser()
+        if not path.is_file():
+            raise UsageError(f'there is no script {path}: --agent "scripted FILE" takes a JSON or TOML file of steps')
+        return Scripted.load(path)
+    return _command(rest, rooms)
+
+
+def _command(line: str, rooms: Rooms) -> Agent:
+    contract, environment = rooms.contract, rooms.options.environment
+    spec, root = contract.agent, rooms.site.repository.root
+    missing = [variable for variable in spec.pass_env if variable not in environment]
+    if missing:
+        raise UsageError(f"agent.pass_env names {', '.join(missing)}, which your environment lacks: set it first")
+    toolchain = resolve(
+        (line,),
+        environment=environment,
+        cwd=rooms.site.program.parent,
+        read=(),
+        interpreter=sys.executable,
+        stubs=rooms.scratch / "agent-stubs",
+    )
+    scripts = script_mounts(
+        line, Path.cwd(), repository=root, home=Path(toolchain.home), hidden=hidden_folders(contract, root)
+    )
+    return CommandAgent(
+        line,
+        sandbox=rooms.sandbox,
+        toolchain=toolchain,
+        scratch=rooms.scratch / "agent-files",
+        transcripts=rooms.site.folder / "transcripts",
+        network=spec.network is not None,
+        env={variable: environment[variable] for variable in spec.pass_env},
+        read=(*(_readable(path) for path in spec.read), *scripts),
+        limits=Limits(
+            wall=spec.wall,
+            memory=contract.budget.memory,
+            pids=max(contract.budget.pids, 512),
+            disk=contract.budget.disk,
+            output=8 * 1024**2,
+            grace=contract.budget.grace,
+        ),
+    )
+
+
+def hidden_folders(contract: Contract, root: Path) -> tuple[Path, ...]:
+    """The fixed folder of each pattern of `hide`, absolute."""
+    folder = root / contract.folder
+    fixed = (takewhile(lambda part: not set(part) & set("*?["), Path(glob).expanduser().parts) for glob in contract.hide)
+    return tuple(folder.joinpath(*parts) for parts in fixed)
+
+
+def _readable(path: str) -> Mount:
+    real = Path(path).expanduser()
+    if not real.exists():
+        raise UsageError(f"agent.read names {path}, which does not exist")
+    return Mount(source=str(real), target=str(real))

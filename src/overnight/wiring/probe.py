@@ -1,0 +1,88 @@
+"""Tries the judge on the unchanged and on deliberately broken code, without a ledger."""
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from overnight.engine.laboratory import remove
+from overnight.judge.boxes import Boxes
+from overnight.judge.metrics import parse
+from overnight.model.contract import Contract
+from overnight.model.experiment import Failure, Measurement
+from overnight.rules.scope import matches
+from overnight.wiring.options import Options
+from overnight.wiring.rooms import Rooms, box_for, build_rooms
+from overnight.wiring.site import Site, scratch_folder
+from overnight.wiring.tracked import Tracked
+
+_NAME = re.compile(rb"^(?:METRIC\s+)?([A-Za-z_][\w./-]*)\s*[=:]\s*[-+]?(?:\d|\.\d)", re.MULTILINE)
+_BROKEN = b"\x00 broken on purpose by `overnight check --measure` \x00\n"
+
+
+@contextmanager
+def open_rooms(site: Site, options: Options, contract: Contract) -> Iterator[Rooms]:
+    """Rooms with a scratch of their own; boxes are ended and the scratch is removed on leaving."""
+    sandbox, _ = box_for(contract, options.isolation)
+    tracked = Tracked(sandbox)
+    scratch = scratch_folder(site, options.environment).with_name(f"{site.study}-probe")
+    remove(scratch)
+    scratch.mkdir(parents=True, mode=0o700)
+    try:
+        yield build_rooms(site, options, contract, tracked, scratch)
+    finally:
+        tracked.kill_all()
+        remove(scratch)
+
+
+def printed_metrics(rooms: Rooms, tree: str) -> tuple[tuple[str, ...], Failure | None]:
+    """Names of the numbers that the contract's `run` prints on the unchanged code, in order; or why it failed."""
+    folder = rooms.scratch / "names"
+    rooms.trees.checkout(tree, folder)
+    boxes = Boxes(
+        rooms.contract,
+        root=rooms.site.repository.root,
+        toolchain=rooms.toolchain,
+        seal=rooms.seal,
+        environment=rooms.options.environment,
+        interpreter=dict(rooms.toolchain.env).get("OVERNIGHT_PYTHON", ""),
+        mounted=rooms.sandbox.covers().tier.rank > 0,
+    )
+    words = {"OVERNIGHT_SEED": "0", "OVERNIGHT_SPLIT": "search"}
+    completed = rooms.sandbox.start(boxes.candidate(folder, rooms.contract.run, words)).wait()
+    if completed.code or completed.stopped:
+        detail = f"`{rooms.contract.run}` was stopped ({completed.stopped})" if completed.stopped else ""
+        detail = detail or f"`{rooms.contract.run}` ended with exit code {completed.code}"
+        return (), Failure(code="exit", detail=detail, tail=completed.stderr[-2000:].decode("utf-8", errors="replace"))
+    lines = completed.stdout.replace(b"\r", b"\n")
+    names = tuple(dict.fromkeys(match[1].decode("ascii") for match in _NAME.finditer(lines)))
+    return tuple(name for name in names if not isinstance(parse(completed.stdout, (name,)), Failure)), None
+
+
+@dataclass(frozen=True, slots=True)
+class Probe:
+    """What the judge says of the unchanged code and of the same code with every editable file broken."""
+
+    unchanged: Measurement
+    broken: Measurement | None
+
+    @property
+    def blind(self) -> bool:
+        """Whether a number came although nothing editable could have worked: the judge measures something else."""
+        return self.broken is not None and self.broken.failure is None
+
+
+def probe(rooms: Rooms, tree: str) -> Probe:
+    """Measure the unchanged code and, if that gives a number, the deliberately broken code."""
+    judge = rooms.judge(tree)
+    unchanged = judge.measure(tree, 1)
+    if unchanged.failure is not None:
+        return Probe(unchanged, None)
+    prefix = f"{rooms.site.prefix}/" if rooms.site.prefix else ""
+    editable = [
+        path
+        for path in rooms.site.repository.files(tree)
+        if path.startswith(prefix) and matches(rooms.contract.edit, path.removeprefix(prefix))
+    ]
+    broken = rooms.site.repository.with_files(tree, dict.fromkeys(editable, _BROKEN))
+    return Probe(unchanged, judge.measure(broken, 1))

@@ -1,0 +1,103 @@
+"""The rooms that measure: toolchain, seal, trees and judge, around one sandbox and one scratch folder."""
+
+import platform
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from overnight.errors import IsolationError
+from overnight.judge import CommandJudge, Seal
+from overnight.model.contract import Contract
+from overnight.model.toolchain import Toolchain
+from overnight.model.value import Pairs, Words
+from overnight.ports import Sandbox
+from overnight.sandbox import Unboxed, best, resolve
+from overnight.wiring.commands import commands_of
+from overnight.wiring.options import Options
+from overnight.wiring.site import Site
+from overnight.wiring.tracked import Tracked
+from overnight.workspace import Trees
+
+
+@dataclass(frozen=True, slots=True)
+class Rooms:
+    """What measuring needs, for one contract in one repository. Nothing in it depends on the ledger."""
+
+    site: Site
+    options: Options
+    contract: Contract
+    sandbox: Tracked
+    scratch: Path
+    toolchain: Toolchain
+    seal: Seal
+    trees: Trees
+
+    @property
+    def seals(self) -> Words:
+        """Digests of data and hidden files, by name."""
+        return self.seal.words()
+
+    def judge(self, base_tree: str) -> CommandJudge:
+        """A judge whose own files are those of `base_tree`."""
+        return CommandJudge(
+            self.contract,
+            root=self.site.repository.root,
+            base_tree=base_tree,
+            workspace=self.trees,
+            sandbox=self.sandbox,
+            toolchain=self.toolchain,
+            seal=self.seal,
+            scratch=self.scratch / "judge",
+            environment=self.options.environment,
+            interpreter=sys.executable,
+            host=platform.node(),
+        )
+
+    def counter(self, base_tree: str) -> Callable[[str], Pairs]:
+        """Counts `loc` of a tree and its `diff_lines` against `base_tree`."""
+
+        def counts(tree: str) -> Pairs:
+            added, deleted = (0, 0) if tree == base_tree else self.site.repository.numbers(base_tree, tree)
+            return (("loc", float(self.trees.loc(tree, self.contract))), ("diff_lines", float(added + deleted)))
+
+        return counts
+
+
+def build_rooms(site: Site, options: Options, contract: Contract, sandbox: Tracked, scratch: Path) -> Rooms:
+    """Resolve what the boxes must see and seal what is not in git."""
+    toolchain = resolve(
+        commands_of(contract),
+        environment=options.environment,
+        cwd=site.program.parent,
+        read=contract.isolation.read,
+        interpreter=sys.executable,
+        stubs=scratch / "stubs",
+    )
+    seal = Seal.of(contract, site.repository.root, Path(toolchain.home))
+    return Rooms(site, options, contract, sandbox, scratch, toolchain, seal, Trees(site.repository))
+
+
+def box_for(contract: Contract, isolation: str | None) -> tuple[Sandbox, tuple[str, ...]]:
+    """The sandbox that the contract needs, and why it is not a better one.
+
+    Raises:
+        IsolationError: the machine offers less than required and the person did not accept less by name.
+    """
+    if isolation == "none":
+        return Unboxed(), ("--isolation none was given",)
+    sandbox, reasons = best()
+    coverage = sandbox.covers()
+    required = contract.isolation.require
+    if isolation != "best" and coverage.tier.rank < required.rank:
+        why = " ".join(reasons) or "no box works here."
+        raise IsolationError(
+            f"the contract requires the tier {required}, this machine offers {coverage.tier}. {why} "
+            "To run without a box all the same, say so by name: --isolation none"
+        )
+    if contract.budget.strict and coverage.limits != "hard":
+        raise IsolationError(
+            f"budget.strict needs hard limits, the tier {coverage.tier} has {coverage.limits} ones: "
+            "remove `strict: true` or run on a machine with cgroup limits"
+        )
+    return sandbox, reasons

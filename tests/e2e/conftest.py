@@ -1,0 +1,115 @@
+import hashlib
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+OVERNIGHT = [sys.executable, "-m", "overnight"]
+
+PROGRAM = """---
+metric: loss
+direction: minimize
+edit: [model.py]
+run: python3 model.py
+bounds: [-1000, 1000]
+budget: {wall: 20s, memory: 512MiB}
+---
+# Lower the loss
+
+Change X and Y in model.py.
+"""
+
+MODEL = """X = 5  # range: -10..10
+Y = 3  # range: -10..10
+
+print("training ...")
+print(f"loss: {(X - 2) ** 2 + (Y + 1) ** 2 + 0.5}")
+"""
+
+
+class Project:
+    """A person's repository in a folder of its own, with a cache of its own."""
+
+    def __init__(self, root: Path, cache: Path):
+        self.root = root
+        self.environment = {
+            **{key: value for key, value in os.environ.items() if not key.startswith(("GIT_", "OVERNIGHT_"))},
+            "XDG_CACHE_HOME": str(cache),
+            "NO_COLOR": "1",
+        }
+
+    def git(self, *arguments, check=True):
+        identity = ["-c", "user.name=Person", "-c", "user.email=person@example.org"]
+        return subprocess.run(
+            ["git", *identity, *arguments], cwd=self.root, check=check, capture_output=True, text=True
+        ).stdout.strip()
+
+    def write(self, files):
+        for name, text in files.items():
+            path = self.root / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            if isinstance(text, bytes):
+                path.write_bytes(text)
+            else:
+                path.write_text(text)
+
+    def commit(self, message="change"):
+        self.git("add", "-A")
+        self.git("commit", "-q", "-m", message)
+
+    def overnight(self, *arguments, code=0, timeout=120, cwd=None):
+        done = subprocess.run(
+            [*OVERNIGHT, *map(str, arguments)],
+            cwd=cwd or self.root,
+            env=self.environment,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=timeout,
+        )
+        if code is not None:
+            assert done.returncode == code, f"exit {done.returncode}\n{done.stdout}\n{done.stderr}"
+        assert "Traceback" not in done.stderr, done.stderr
+        return done
+
+    def status(self, *arguments):
+        return json.loads(self.overnight("status", "--json", *arguments).stdout)
+
+    def log(self, *arguments):
+        return [json.loads(line) for line in self.overnight("log", "--json", *arguments).stdout.splitlines()]
+
+    def script(self, *steps):
+        """A script for the scripted agent, outside the repository."""
+        path = self.root.parent / "script.json"
+        path.write_text(json.dumps({"steps": list(steps)}))
+        return f"scripted {path}"
+
+    def fingerprint(self):
+        """Digest of every file of the repository but overnight's own places and the object store."""
+        own = (".git/objects", ".git/refs/overnight", ".git/overnight")
+        found = {}
+        for path in sorted(self.root.rglob("*")):
+            name = path.relative_to(self.root).as_posix()
+            if path.is_file() and not path.is_symlink() and not name.startswith(own):
+                found[name] = (hashlib.sha256(path.read_bytes()).hexdigest(), path.stat().st_mode)
+            elif path.is_symlink():
+                found[name] = os.readlink(path)
+        return found
+
+
+@pytest.fixture
+def project(tmp_path):
+    root = tmp_path / "project"
+    root.mkdir()
+    made = Project(root, tmp_path / "cache")
+    made.git("init", "-q", "-b", "main")
+    made.write({"program.md": PROGRAM, "model.py": MODEL, "README.md": "A project.\n"})
+    made.commit("first")
+    return made
+
+
+def step(summary="", **more):
+    return {"summary": summary, **more}
