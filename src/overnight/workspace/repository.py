@@ -17,7 +17,7 @@ from overnight.errors import MachineError, RepositoryError
 from overnight.workspace.dirty import dirty_paths, snapshot_tree
 from overnight.workspace.discover import common_folder, open_repository, require_writable
 from overnight.workspace.history import ever_tracked
-from overnight.workspace.objects import FOLDER, SUBMODULE, Entry, Item, parse_tree
+from overnight.workspace.objects import FOLDER, SUBMODULE, Entry, Item, durable, parse_tree
 
 LONGEST_DIFF = 400_000
 """Characters of a diff that are given back."""
@@ -195,14 +195,15 @@ class Repository:
         """(commit, tree) of the working tree as it is now, on top of HEAD.
 
         Tracked files as they are on disk and untracked ones that are not ignored, restricted to paths that `keep`
-        accepts; all other paths as in HEAD. No ref names the commit yet: the caller must keep it.
+        accepts; all other paths as in HEAD. Durable, but no ref names the commit yet: the caller must keep it.
 
         Raises:
             RepositoryError: a file is too large, unreadable or oddly named.
         """
         commit, tree = self.head()
-        new = snapshot_tree(self.pygit, self.root, self.files(tree), tree, keep)
-        return (commit if new == tree else self.commit(new, (commit,), message)), new
+        with durable():
+            new = snapshot_tree(self.pygit, self.root, self.files(tree), tree, keep)
+            return (commit if new == tree else self.commit(new, (commit,), message)), new
 
     def ever_tracked(self, globs: Sequence[str], folder: str = "") -> tuple[str, ...]:
         """Paths anywhere in the history of HEAD that match `globs` (relative to `folder`), sorted."""
