@@ -73,7 +73,7 @@ def baseline(*values: float, trust: Trust = Trust.scored) -> Groups:
     return groups
 
 
-def tried(  # noqa: PLR0913 - one keyword for each thing that a test may vary
+def tried(
     number: int,
     outcome: Outcome,
     value: float | None = None,

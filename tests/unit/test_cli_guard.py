@@ -26,6 +26,7 @@ def caused(error: Exception, cause: OSError) -> Exception:
     return error
 
 
+VERBS = ["demo", "init", "check", "run", "status", "log", "stop", "show", "diff", "report"]
 FULL = OSError(errno.ENOSPC, "No space left on device", "/somewhere")
 
 
@@ -96,16 +97,23 @@ def test_an_unknown_option_is_a_usage_error():
 def test_help_lists_the_verbs_in_the_order_of_the_night_and_the_exit_codes():
     result = CliRunner().invoke(app, ["--help"], env={"COLUMNS": "80", "NO_COLOR": "1"})
     assert result.exit_code == 0
-    places = [result.stdout.index(f"│ {verb} ") for verb in ("status", "log", "stop", "show", "diff", "report")]
+    places = [result.stdout.index(f"│ {verb} ") for verb in VERBS]
     assert places == sorted(places)
     assert "Exit codes" in result.stdout
 
 
-@pytest.mark.parametrize("verb", ["status", "log", "show", "diff", "report", "stop"])
-def test_every_verb_has_help_json_study_and_repo(verb):
+@pytest.mark.parametrize("verb", VERBS)
+def test_every_verb_has_help_and_json(verb):
     result = CliRunner().invoke(app, [verb, "--help"], env={"COLUMNS": "80", "NO_COLOR": "1"})
     assert result.exit_code == 0
-    for option in ("--json", "--study", "--repo"):
+    assert "--json" in result.stdout
+
+
+@pytest.mark.parametrize("verb", ["run", "status", "log", "show", "diff", "report", "stop"])
+def test_every_verb_about_a_study_takes_its_name_and_folder(verb):
+    result = CliRunner().invoke(app, [verb, "--help"], env={"COLUMNS": "80", "NO_COLOR": "1"})
+    assert result.exit_code == 0
+    for option in ("--study", "--repo"):
         assert option in result.stdout
 
 

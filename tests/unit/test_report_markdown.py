@@ -96,7 +96,7 @@ def test_hostile_words_cannot_steer_a_terminal_or_a_renderer():
         *tried(4, Outcome.discard, 1.45, gain=0.005, summary=HOSTILE),
     ]
     text = render(night(*groups), diffs={1: f"+{HOSTILE}\n```\n# out\n"})
-    assert all(character == "\n" or character.isprintable() for character in text)
+    assert all(character in "\n\t" or character.isprintable() for character in text)
     outside = re.sub(r"(`+)[^`].*?(?<!`)\1(?!`)", "", text, flags=re.DOTALL)
     assert not re.search(r"(?<!\\)<script|(?<!\\)\[click|http://", outside)
     assert not re.search(r"^# (?!overnight)", outside, re.MULTILINE)

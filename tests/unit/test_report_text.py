@@ -24,8 +24,8 @@ def test_one_line_has_no_line_break_and_a_limit():
     assert shown.endswith("…")
 
 
-def test_a_block_keeps_its_lines_and_no_carriage_return():
-    assert block("a\n\tb\r\nc\x1b") == "a\n    b\\x0d\nc\\x1b"
+def test_a_block_keeps_its_lines_and_tabs_and_no_carriage_return():
+    assert block("a\n\tb\r\nc\x1b") == "a\n\tb\\x0d\nc\\x1b"
 
 
 @pytest.mark.parametrize(

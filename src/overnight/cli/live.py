@@ -13,7 +13,7 @@ import msgspec
 
 from overnight.cli.console import OUTCOMES, outcome_cell, styled, width
 from overnight.cli.plain import LineSink
-from overnight.report.summary import judged, numbers
+from overnight.report.summary import gist, judged, numbers
 from overnight.report.text import amount, duration, figure, one_line, percent
 
 if TYPE_CHECKING:
@@ -75,8 +75,9 @@ def follow(site: "Site", *, until: Callable[[], bool], planned: int | None = Non
     """Show the study until `until()` is true, then show its end once more.
 
     At a terminal a live screen, otherwise (or with NO_COLOR) one plain line an event, beginning with the present
-    one. `planned` is the number of experiments asked for, if there is one.
+    one. `planned` is the number of experiments asked for, if there is one. Elapsed time counts from here.
     """
+    started = time.time()
     stream = out or sys.stdout
     reader = Reader(site)
     reader.refresh()
@@ -93,19 +94,30 @@ def follow(site: "Site", *, until: Callable[[], bool], planned: int | None = Non
             done = until()
             state = reader.refresh()
             now = time.time()
-            live.update(screen(state, reader.progress(), now, planned=planned, columns=console.width), refresh=True)
+            doing = None if done else reader.progress()
+            shown = screen(state, doing, now, elapsed=now - started, planned=planned, columns=console.width)
+            live.update(shown, refresh=True)
             if not done:
                 time.sleep(TICK)
 
 
 def screen(
-    state: "State", progress: Progress | None, now: float, *, planned: int | None = None, columns: int = 80
+    state: "State",
+    progress: Progress | None,
+    now: float,
+    *,
+    elapsed: float = 0.0,
+    planned: int | None = None,
+    columns: int = 80,
 ) -> "RenderableType":
-    """The whole screen as one renderable, at most `columns` wide. Hostile words are escaped."""
+    """The whole screen as one renderable, at most `columns` wide. Hostile words are escaped.
+
+    `now` is seconds since 1970, `elapsed` the seconds since the viewer began.
+    """
     from rich.console import Group
     from rich.text import Text
 
-    lines = [Text(line, no_wrap=True, overflow="ellipsis") for line in _head(state, now, planned)]
+    lines = [Text(line, no_wrap=True, overflow="ellipsis") for line in _head(state, elapsed, planned)]
     lines[0].stylize("bold")
     lines.append(Text(_phase(progress, now), no_wrap=True, overflow="ellipsis", style="cyan"))
     spark = sparkline(best_values(state), min(60, columns - 6))
@@ -137,13 +149,12 @@ def sparkline(values: Sequence[float], columns: int) -> str:
     return "".join(_BARS[min(7, int((value - low) / (high - low) * 8))] for value in picked)
 
 
-def _head(state: "State", now: float, planned: int | None) -> list[str]:
+def _head(state: "State", elapsed: float, planned: int | None) -> list[str]:
     found = numbers(state)
-    elapsed = duration(max(0.0, now - state.opened_at)) if state.opened_at else "0 s"
     of = f"/{planned}" if planned else ""
     money = f"  ${figure(found.cost_usd, 4)}" if found.cost_usd else ""
     first = (
-        f"{one_line(found.study, 40) or 'overnight'}  box {found.tier}  {elapsed}  "
+        f"{one_line(found.study, 40) or 'overnight'}  box {found.tier}  {duration(elapsed)}  "
         f"experiments {found.experiments}{of}  kept {found.kept}{money}"
     )
     if found.baseline is None:
@@ -174,7 +185,7 @@ def _last_rows(state: "State", columns: int) -> Any:
     for one in judged(state)[-ROWS:]:
         word = one.outcome.value if one.outcome else "pending"
         cell = Text(outcome_cell(word), style=_STYLES.get(OUTCOMES[word][1], ""))
-        grid.add_row(f"#{one.number}", cell, amount(one.value, digits=5), _signed(one), Text(_said(one)))
+        grid.add_row(f"#{one.number}", cell, amount(one.value, digits=5), _signed(one), Text(one_line(gist(one), 160)))
     return grid
 
 
@@ -183,10 +194,6 @@ _STYLES = {"32": "green", "2": "dim", "31": "red", "35": "magenta", "33": "yello
 
 def _signed(one: "Experiment") -> str:
     return "" if one.gain is None else f"{'+' if one.gain > 0 else ''}{figure(one.gain, 3)}"
-
-
-def _said(one: "Experiment") -> str:
-    return one_line(one.summary or one.reason, 160)
 
 
 def _follow_plainly(reader: Reader, until: Callable[[], bool], stream: IO[str]) -> None:

@@ -119,6 +119,7 @@ def log_text(state: "State", chosen: "list[Experiment]") -> str:
     import sys
 
     from overnight.cli.console import OUTCOMES, outcome_cell, styled, table, width
+    from overnight.report.summary import gist
     from overnight.report.text import amount, duration, figure, one_line
 
     rows = []
@@ -127,11 +128,10 @@ def log_text(state: "State", chosen: "list[Experiment]") -> str:
         outcome = one.outcome.value if one.outcome else "pending"
         gain = "" if one.gain is None else f"{'+' if one.gain > 0 else ''}{figure(one.gain, 3)}"
         parent = "" if one.number == 0 else f"#{one.parent}"
-        said = one_line(one.summary or one.reason, 200)
-        if one.outcome in ("crash", "violation", "inconclusive") or not one.summary:
-            said = one_line(one.reason, 200)
         value = amount(one.value, digits=5)
-        rows.append([f"#{one.number}", parent, outcome_cell(outcome), value, gain, duration(one.seconds), said])
+        rows.append(
+            [f"#{one.number}", parent, outcome_cell(outcome), value, gain, duration(one.seconds), one_line(gist(one))]
+        )
         colours.append(OUTCOMES[outcome][1])
     metric = one_line(state.contract.objective.metric, 16) if state.contract else "value"
     heads = (">n", ">on", "outcome", f">{metric}", ">gain", ">time", "what")

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from overnight.cli import look, morning, one, stop
+from overnight.cli import check, demo, init, look, morning, one, run, stop
 from overnight.cli.guard import guarded
 
 BEFORE = "Before bed"
@@ -51,6 +51,10 @@ def overnight(
 
 
 _VERBS = (
+    ("demo", demo.demo, BEFORE),
+    ("init", init.init, BEFORE),
+    ("check", check.check, BEFORE),
+    ("run", run.run, NIGHT),
     ("status", look.status, NIGHT),
     ("log", look.log, NIGHT),
     ("show", one.show, AFTER),

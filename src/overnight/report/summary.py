@@ -5,7 +5,7 @@ from typing import Any
 import msgspec
 
 from overnight.model.contract import Objective
-from overnight.model.experiment import Certified, Measurement, Trust
+from overnight.model.experiment import Certified, Measurement, Outcome, Trust
 from overnight.model.state import Experiment, State
 from overnight.model.value import lookup
 from overnight.rules.noise import detectable, sigma
@@ -151,6 +151,15 @@ def lineage(state: State, number: int) -> tuple[int, ...]:
         line.append(number)
         number = min(state.experiments[number].parent, number - 1)
     return tuple(reversed(line))
+
+
+def gist(experiment: Experiment) -> str:
+    """What a list says about an experiment: the agent's summary, but the reason where there is no number to show.
+
+    Hostile text: pass it through `one_line`.
+    """
+    failed = experiment.outcome in (Outcome.crash, Outcome.violation, Outcome.inconclusive, Outcome.baseline)
+    return experiment.reason if failed or not experiment.summary else experiment.summary
 
 
 def mean_values(readings: tuple[Measurement, ...]) -> dict[str, float]:

@@ -28,8 +28,8 @@ def one_line(text: str, limit: int = 200) -> str:
 
 
 def block(text: str) -> str:
-    """`text` with its lines kept, tabs widened and every other unsafe character spelled out."""
-    return "\n".join(escape(line.expandtabs(4)) for line in text.split("\n"))
+    """`text` with its lines and tabs kept and every other unsafe character spelled out."""
+    return "\n".join("\t".join(map(escape, line.split("\t"))) for line in text.split("\n"))
 
 
 def figure(value: float, digits: int = 6) -> str:
