@@ -1,4 +1,4 @@
-# A script beside the package, not a package: ruff: noqa: INP001
+# ruff: noqa: INP001 - a script beside the package
 """Writes the system-call filters that the package ships: python tools/seccomp.py [--check].
 
 Classic BPF for seccomp, built by hand so that neither libseccomp nor a compiler is needed. A filter allows by
