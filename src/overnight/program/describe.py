@@ -8,9 +8,9 @@ from msgspec import inspect
 
 from overnight.model.contract import Contract, Guard, Holdout, Tradeoff
 from overnight.program import units
+from overnight.program.build import title_of
 from overnight.program.document import Document
 from overnight.program.nodes import plain_kind
-from overnight.program.parse import title_of
 
 _PLAIN = re.compile(r"[A-Za-z0-9_./$~+][A-Za-z0-9_./$~+ =@^-]*")
 _COMMENT_COLUMN = 34

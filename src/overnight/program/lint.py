@@ -182,7 +182,7 @@ class _Inspector:
             )
 
     def _warn(self, code: str, message: str, *, at: str = "", fix: str = "") -> None:
-        self._warn(code, message, at=at, fix=fix)
+        self._add(code, message, at=at, fix=fix, severity="warning")
 
     def _add(self, code: str, message: str, *, at: str = "", fix: str = "", severity: Severity = "error") -> None:
         places = self._facts.places

@@ -178,5 +178,8 @@ def _close(name: str, place: Place, items: list[Node]) -> Node:
     for key, value in zip(items[::2], items[1::2], strict=True):
         if not isinstance(key, Scalar):
             raise YamlError("key", "brackets stand where a key is expected.", key.place.line, key.place.column)
+        if isinstance(value, Scalar) and value.plain and not value.text:
+            # The parser places a value that is not there at whatever follows, perhaps lines below.
+            value = Scalar(text="", plain=True, place=key.place)  # noqa: PLW2901 - the pair stays a pair
         entries.append(Entry(key=key, value=value))
     return Mapping(entries=tuple(entries), place=place)

@@ -3,24 +3,11 @@
 from collections.abc import Mapping
 
 from overnight.errors import ContractError
-from overnight.model.contract import (
-    AgentSpec,
-    Budget,
-    Contract,
-    Drive,
-    Guard,
-    Holdout,
-    Isolation,
-    Keep,
-    Objective,
-    Stop,
-    Tradeoff,
-)
+from overnight.model.contract import Contract
 from overnight.model.problem import Problem
-from overnight.model.value import Words
-from overnight.program import units
+from overnight.program.build import build, title_of
 from overnight.program.checks import check
-from overnight.program.document import AgentKeys, BudgetKeys, Document, GuardKeys, TradeoffKeys
+from overnight.program.document import Document
 from overnight.program.findings import Findings, nearest
 from overnight.program.front import PASTE_READY, Halves, cut
 from overnight.program.infer import infer
@@ -53,7 +40,7 @@ def parse(
     document, written = _read(halves, findings)
     if findings.problems:
         raise ContractError(sorted(findings.problems, key=lambda problem: (problem.line, problem.column)))
-    return _contract(document, halves.prose, folder=folder, program=program, written=written)
+    return build(document, halves.prose, folder=folder, program=program, written=written)
 
 
 def places(text: str) -> Mapping[str, tuple[int, int]]:
@@ -120,87 +107,3 @@ def _without_front_matter(prose: str, *, file: str, folder: str, program: str, s
             [Problem(code="no-front-matter", file=file, line=1, column=1, message=message, fix=PASTE_READY)]
         )
     return contract
-
-
-def title_of(prose: str) -> str:
-    """The first heading of the prose, or "program"."""
-    fenced = False
-    for line in prose.splitlines():
-        fenced ^= line.startswith(("```", "~~~"))
-        if line.startswith("# ") and not fenced and line[2:].strip():
-            return line[2:].strip().rstrip("#").strip() or "program"
-    return "program"
-
-
-def _contract(document: Document, prose: str, *, folder: str, program: str, written: tuple[str, ...]) -> Contract:
-    low_high = document.bounds
-    drive, holdout = document.drive, document.holdout
-    return Contract(
-        title=document.title or title_of(prose),
-        prose=prose,
-        folder=folder,
-        program=program,
-        objective=Objective(
-            metric=document.metric,
-            direction=document.direction,
-            unit=document.unit,
-            min_effect=document.min_effect,
-            bounds=(low_high[0], low_high[1]) if low_high else None,
-        ),
-        edit=document.edit,
-        data=document.data,
-        hide=document.hide,
-        run=document.run,
-        score=document.score,
-        drive=Drive(judge=drive.judge, serve=drive.serve, over=drive.over) if drive else None,
-        artifacts=document.artifacts,
-        budget=_budget(document.budget),
-        guards=tuple(_guard(guard) for guard in document.guards),
-        tradeoffs=tuple(_tradeoff(tradeoff) for tradeoff in document.tradeoffs),
-        holdout=Holdout(certify=holdout.certify, queries=holdout.queries) if holdout else None,
-        keep=Keep(policy=document.keep.policy),
-        isolation=_isolation(document),
-        agent=_agent(document.agent),
-        stop=Stop(**{name: getattr(document.stop, name) for name in document.stop.__struct_fields__}),
-        metrics=document.metrics,
-        variables=_words(document.variables),
-        env_dirs=document.env_dirs,
-        written=written,
-    )
-
-
-def _budget(keys: BudgetKeys) -> Budget:
-    default = Budget()
-    values = {name: getattr(keys, name) for name in keys.__struct_fields__}
-    # A value that equals the default is the default: 2.0 and 2 would have different canonical bytes.
-    return Budget(**{name: value for name, value in values.items() if value != getattr(default, name)})
-
-
-def _words(mapping: Mapping[str, str]) -> Words:
-    return tuple(sorted(mapping.items()))
-
-
-def _guard(keys: GuardKeys) -> Guard:
-    return Guard(
-        metric=keys.metric, min=keys.min, max=keys.max, max_regress=keys.max_regress, direction=keys.direction,
-        run=keys.run, min_tests=keys.min_tests,
-    )  # fmt: skip
-
-
-def _tradeoff(keys: TradeoffKeys) -> Tradeoff:
-    price, amount = units.rate(keys.rate)
-    return Tradeoff(metric=keys.metric, rate=price, amount=amount)
-
-
-def _isolation(document: Document) -> Isolation:
-    keys = document.isolation
-    return Isolation(
-        require=keys.require, network=keys.network, read=keys.read, env=_words(keys.env), pass_env=keys.pass_env
-    )
-
-
-def _agent(keys: AgentKeys | str) -> AgentSpec:
-    if isinstance(keys, str):
-        return AgentSpec(use=keys)
-    network = ("shared",) if keys.network == "shared" else None
-    return AgentSpec(use=keys.use, wall=keys.wall, network=network, pass_env=keys.pass_env, read=keys.read)

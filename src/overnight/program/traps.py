@@ -33,9 +33,7 @@ def compose_repairing(text: str, findings: Findings) -> Node | None:
             return compose("\n".join(lines))
         except YamlError as error:
             index = _culprit(lines, error)
-            repaired = quoted(lines, index) if error.code != "control" else ""
-            if not repaired and error.code in _WHY:
-                repaired = _quoted_token(lines[index], error.column)
+            repaired = _repaired(lines, index, error)
             if not repaired or not _progress(lines, index, repaired, error):
                 _report_unrepaired(findings, lines, error)
                 return None
@@ -44,9 +42,20 @@ def compose_repairing(text: str, findings: Findings) -> Node | None:
     return None
 
 
+def _repaired(lines: list[str], index: int, error: YamlError) -> str:
+    line = lines[index]
+    untabbed = line.lstrip("\t ")
+    lead = line[: len(line) - len(untabbed)]
+    if error.code == "control":
+        return ""
+    if "\t" in lead:
+        return lead.replace("\t", "  ") + untabbed
+    return quoted(lines, index) or (_quoted_token(line, error.column) if error.code in _WHY else "")
+
+
 def quoted(lines: list[str], index: int) -> str:
     """Line `index` with its values in quotes, or "" where that is no remedy."""
-    line = lines[index].replace("\t", "  ")
+    line = lines[index]
     found = _KEY.fullmatch(line.rstrip()) or _ITEM.fullmatch(line.rstrip())
     if found is None:
         return ""
@@ -191,9 +200,16 @@ def _progress(lines: list[str], index: int, repaired: str, error: YamlError) -> 
 
 
 def _report(findings: Findings, line: str, repaired: str, index: int, error: YamlError) -> None:
-    why = _WHY.get(error.code, f"YAML cannot read this line: {error.message.rstrip('.')}.")
+    tab = "a line cannot be indented with tabs in YAML." if line.lstrip(" ").startswith("\t") else ""
+    why = tab or _WHY.get(error.code, f"YAML cannot read this line: {error.message.rstrip('.')}.")
     column = error.column if error.line == index + 1 else len(line) - len(line.lstrip()) + 1
-    findings.add("yaml", why, at=Place(index + 1, column), read=line.strip(), fix=f"Write: {repaired.strip()}")
+    findings.add(
+        "yaml",
+        why,
+        at=Place(index + 1, column),
+        read=line.strip(),
+        fix=f"Write: {repaired if tab else repaired.strip()}",
+    )
 
 
 def _report_unrepaired(findings: Findings, lines: list[str], error: YamlError) -> None:
