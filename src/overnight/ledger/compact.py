@@ -27,7 +27,7 @@ class Compaction:
         self._place = place
         self._objects = Objects(place.objects)
         self._folder = place.objects / "pack"
-        self._spare = self._folder / "tmp_overnight"
+        self._spare = packfile.Spare(self._folder / "tmp_pack_overnight", self._folder / "tmp_idx_overnight")
 
     def run(self, tip: str) -> None:
         """Pack the loose objects of the history that ends at entry `tip`, then merge packs of ours.
@@ -65,7 +65,7 @@ class Compaction:
         reader = self._objects.reader()
         for oid in oids:
             kind, content = reader.object(oid)
-            yield packfile.packed(bytes.fromhex(oid), int(kind), content)
+            yield packfile.packed(bytes.fromhex(oid), kind, content)
 
     def _write(self, objects: Iterator[packfile.Packed]) -> str:
         name = packfile.write_pack(objects, self._spare)
@@ -76,8 +76,7 @@ class Compaction:
 
     def _clear_remains(self) -> None:
         """Remove what a killed compaction left: spare files, packs without index, names without pack."""
-        for suffix in (".pack", ".idx"):
-            self._spare.with_suffix(suffix).unlink(missing_ok=True)
+        self._spare.remove()
         for marker in self._markers():
             pack = self._folder / f"{marker.name}.pack"
             if not pack.with_suffix(".idx").exists():

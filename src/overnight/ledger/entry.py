@@ -30,7 +30,7 @@ from overnight.model.event import (
 )
 
 EMPTY_TREE = "4b825dc642cb6eb9a060e54bf8d69288fbee4904"
-_TREE = b"tree " + EMPTY_TREE.encode()
+_TREE = f"tree {EMPTY_TREE}\n".encode()
 _SIGNATURE = "overnight <overnight@localhost>"
 _HEADLINE = 100
 _LATEST = 2**40
@@ -70,10 +70,13 @@ def parse(raw: bytes) -> Entry:
     Raises:
         ValueError: this commit is not an entry of a history.
     """
-    header, message = raw.split(b"\n\n", 1)
-    parents = [line[7:].decode() for line in header.split(b"\n") if line.startswith(b"parent ")]
-    _, payload = message.split(b"\n\n", 1)
-    if len(parents) > 2 or not header.startswith(_TREE) or (not parents and payload != b"[]\n"):
+    parents = []
+    at = len(_TREE)
+    while raw[at : at + 7] == b"parent ":
+        parents.append(raw[at + 7 : at + 47].decode())
+        at += 48
+    payload = raw[raw.rindex(b"\n\n") + 2 :]
+    if not raw.startswith(_TREE) or len(parents) > 2 or (not parents and payload != b"[]\n"):
         raise ValueError("it is a commit, but not one that overnight wrote")
     return Entry(parents[0] if parents else "", parents[1] if len(parents) == 2 else "", payload)
 

@@ -11,10 +11,10 @@ import zlib
 from pathlib import Path
 
 import pygit2
-from pygit2.enums import ObjectType
 
 from overnight.ledger.disk import sync_folder, write_new
 
+COMMIT, TREE = 1, 2
 _REOPEN = 4000
 
 
@@ -96,12 +96,12 @@ class Reader:
             MissingObjectError: it is missing or damaged, or is no commit.
         """
         kind, data = self.object(oid)
-        if kind is not ObjectType.COMMIT:
-            raise MissingObjectError(f"object {oid} is a {kind.name.lower()}, not a commit")
+        if kind != COMMIT:
+            raise MissingObjectError(f"object {oid} is not a commit")
         return data
 
-    def object(self, oid: str) -> tuple[ObjectType, bytes]:
-        """The kind and the bytes of `oid`.
+    def object(self, oid: str) -> tuple[int, bytes]:
+        """The kind (git's number) and the bytes of `oid`.
 
         Raises:
             MissingObjectError: it is missing or damaged.
@@ -116,7 +116,7 @@ class Reader:
             raise MissingObjectError(f"object {oid} is missing") from None
         except (pygit2.GitError, ValueError) as error:
             raise MissingObjectError(f"object {oid} is damaged ({error})") from error
-        return ObjectType(kind), data
+        return kind, data
 
     def has(self, oid: str) -> bool:
         """Whether the store holds `oid`."""

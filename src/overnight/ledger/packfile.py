@@ -46,8 +46,20 @@ def packed(oid: bytes, kind: int, content: bytes) -> Packed:
     return Packed(oid, bytes(header) + zlib.compress(content, 6))
 
 
-def write_pack(objects: Iterable[Packed], spare: Path) -> str:
-    """Write pack and index to `spare` + ".pack"/".idx", synced, and return the name that they should get.
+class Spare(NamedTuple):
+    """Where a pack is written before git may see it. git loads whatever ends in `.idx`: these names must not."""
+
+    pack: Path
+    index: Path
+
+    def remove(self) -> None:
+        """Remove what is there."""
+        self.pack.unlink(missing_ok=True)
+        self.index.unlink(missing_ok=True)
+
+
+def write_pack(objects: Iterable[Packed], spare: Spare) -> str:
+    """Write pack and index to `spare`, synced, and return the name that they should get.
 
     Objects that come twice are written once. git does not see the pack yet: see `publish`.
 
@@ -55,7 +67,7 @@ def write_pack(objects: Iterable[Packed], spare: Path) -> str:
         OSError: not written; also when the pack would exceed 2 GiB.
     """
     rows: dict[bytes, tuple[int, int]] = {}
-    with spare.with_suffix(".pack").open("w+b") as file:
+    with spare.pack.open("w+b") as file:
         file.write(_HEADER.pack(b"PACK", 2, 0))
         for one in objects:
             if one.id not in rows:
@@ -70,19 +82,19 @@ def write_pack(objects: Iterable[Packed], spare: Path) -> str:
         file.write(checksum)
         file.flush()
         os.fsync(file.fileno())
-    with spare.with_suffix(".idx").open("wb") as file:
+    with spare.index.open("wb") as file:
         file.write(_index(rows, checksum))
         file.flush()
         os.fsync(file.fileno())
-    for suffix in (".pack", ".idx"):
-        spare.with_suffix(suffix).chmod(0o444)
+    for path in spare:
+        path.chmod(0o444)
     return f"pack-{checksum.hex()}"
 
 
-def publish(spare: Path, folder: Path, name: str) -> None:
+def publish(spare: Spare, folder: Path, name: str) -> None:
     """Give what `write_pack` wrote its place in `folder`; git sees the pack when its index arrives, last."""
-    for suffix in (".pack", ".idx"):
-        spare.with_suffix(suffix).replace(folder / f"{name}{suffix}")
+    for path, suffix in ((spare.pack, ".pack"), (spare.index, ".idx")):
+        path.replace(folder / f"{name}{suffix}")
         sync_folder(folder)
 
 

@@ -7,10 +7,8 @@ has in common with its parent.
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from pygit2.enums import ObjectType
-
 from overnight.ledger import entry as entries
-from overnight.ledger.objects import Objects, Reader
+from overnight.ledger.objects import TREE, Objects, Reader
 
 _OURS = b" <overnight@localhost> "
 _FOLDER = b"40000"
@@ -50,8 +48,8 @@ def loose_entries(objects: Objects, tip: str, limit: int) -> int:
     found = 0
     at = tip
     while at and found < limit and (raw := objects.read_loose(at)) is not None:
-        found += 1
         at = entries.parse(raw).parent
+        found += bool(at)
     return found
 
 
@@ -98,7 +96,7 @@ def _lines(reader: Reader, tree: str) -> dict[bytes, tuple[bytes, str]]:
     kind, data = reader.object(tree)
     lines = {}
     at = 0
-    while kind is ObjectType.TREE and at < len(data):
+    while kind == TREE and at < len(data):
         nul = data.index(b"\0", at)
         mode, name = data[at:nul].split(b" ", 1)
         lines[name] = (mode.lstrip(b"0"), data[nul + 1 : nul + 21].hex())
