@@ -40,9 +40,10 @@ def read_reply(folder: int) -> Reply:
         return Reply()
     except OSError:
         return Reply(note="the reply was ignored: it is not a readable regular file")
-    with os.fdopen(descriptor, "rb", closefd=True) as file:
-        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-            return Reply(note="the reply was ignored: it is not a readable regular file")
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        os.close(descriptor)
+        return Reply(note="the reply was ignored: it is not a readable regular file")
+    with os.fdopen(descriptor, "rb") as file:
         data = file.read(_LARGEST + 1)
     if len(data) > _LARGEST:
         return Reply(note=f"the reply was ignored: it is larger than {_LARGEST // 1024} kB")

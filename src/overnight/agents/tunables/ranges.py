@@ -12,7 +12,7 @@ _NUMBER = re.compile(r"[-+]?(?:\d[\d_]*\.?[\d_]*|\.\d[\d_]*)(?:[eE][-+]?\d+)?")
 _POWER = re.compile(r"2\s*\*\*\s*(\d{1,2})")
 _RANGE = re.compile(r"(\S.*?)\s*\.\.\s*(\S+)((?:\s+(?:log|int))*)\s*")
 _ITEM = re.compile(r"""\s*(?:"([^"]*)"|'([^']*)'|([^,'"]+?))\s*(?:,|$)""")
-_TINY = 1e-12  # closer to 0 or 1 than this, a float has no digits left to turn
+_TINY = 1e-9  # closer to 0 or 1 than this, a float has no digits left to turn
 _LARGE = 2**40  # whole numbers beyond this are masks, sizes of tables, identifiers
 _NEVER = frozenset(
     {"seed", "seeds", "version", "path", "paths", "file", "files", "filename", "url", "uri", "dir", "directory"}
@@ -99,8 +99,8 @@ def _real(present: float) -> Space | None:
     if 0 < present < 1:
         odds = present / (1 - present)
         low, high = (odds * factor / (1 + odds * factor) for factor in (0.1, 10.0))
-        nearest = round_to(1 - round_to(1 - high, (1 - high) / 10), (1 - high) / 100)
-        return Space(kind="scale", low=round_to(low, low / 10), high=nearest, spread="logit")
+        low, high = (round_to(end, min(end, 1 - end) / 10) for end in (low, high))
+        return Space(kind="scale", low=low, high=high, spread="logit")
     ends = sorted(math.copysign(size * factor, present) for factor in (0.1, 10.0))
     return Space(kind="scale", low=round_to(ends[0], size / 1000), high=round_to(ends[1], size / 1000), spread="log")
 
