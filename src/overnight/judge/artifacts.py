@@ -33,8 +33,8 @@ def freeze(  # noqa: PLR0913 -- every argument is a fact about this one hand-ove
     Globs and returned paths count from `folder` in both. `into` holds the judge's own tree: nothing there is
     replaced and no link in it is followed. Every glob must match at least one file. Only regular files with one
     name go over, never code that the judge's interpreter could import; each and all together at most `largest`
-    bytes (holes count). Paths in `ignore` (places of our own mounts, from `source`) and folders deeper than 64 are
-    not looked at.
+    bytes (holes count). What is at or below the paths `ignore` (places of our own mounts, from `source`) and in folders
+    deeper than 64 is not looked at.
 
     Failure `artifact`: missing, not a regular file, too large, or in the way of a file of the judge.
     """
@@ -89,8 +89,12 @@ def _candidates(
     for parts, handle, entries in _folders(source, start):
         for name, is_folder in entries:
             path = "/".join((*parts[len(start) :], name))
-            if not is_folder and matches(globs, path) and "/".join((*parts, name)) not in ignore:
+            if not is_folder and matches(globs, path) and not _at_or_below(ignore, (*parts, name)):
                 yield path, handle
+
+
+def _at_or_below(places: Collection[str], parts: tuple[str, ...]) -> bool:
+    return any("/".join(parts[:count]) in places for count in range(1, len(parts) + 1))
 
 
 def _folders(

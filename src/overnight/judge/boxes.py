@@ -6,6 +6,8 @@ judge's own boxes (`score`, `drive.judge`) see `hide` and never a candidate's fi
 
 import math
 import os
+import re
+import shlex
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path, PurePosixPath
@@ -18,6 +20,13 @@ from overnight.model.box import Box, Limits, Mount
 from overnight.model.contract import Contract
 from overnight.model.toolchain import Toolchain
 from overnight.model.value import Words
+
+_OPERATORS = frozenset("();<>|&")
+_SHELL_WORDS = re.compile(
+    r"[!{}\[.:]|alias|bg|break|builtin|case|cd|command|continue|do|done|echo|elif|else|esac|eval|exec|exit|export|false|fc"
+    r"|fg|fi|for|function|getopts|hash|if|in|jobs|kill|local|printf|pwd|read|readonly|return|select|set|shift|source|test"
+    r"|then|time|times|trap|true|type|ulimit|umask|unalias|unset|until|wait|while"
+)
 
 
 class Boxes:
@@ -99,7 +108,7 @@ class Boxes:
             root, mounts = str(tree), tuple(Mount(target=path, source=path, kind="write") for path in written)
             env |= home
         return Box(
-            command=("/bin/sh", "-c", command),
+            command=("/bin/sh", "-c", directly(command)),
             cwd=str(Path(root) / self._contract.folder),
             mounts=mounts,
             env=_sorted(env),
@@ -155,6 +164,26 @@ class Boxes:
                 os.close(os.open(name, flags, dir_fd=handle))
             except OSError:
                 raise NotADirectoryError(name) from None
+
+
+def directly(command: str) -> str:
+    """`command` so that the shell becomes it, where it is one simple command without a shell's own words.
+
+    A shell that waits would hold the pipes of a driven candidate open after the judge has closed them, and take the
+    polite signal that is meant for the command.
+    """
+    try:
+        words = shlex.shlex(command, posix=True, punctuation_chars=True)
+        words.commenters = ""
+        words.whitespace_split = True
+        split = list(words)
+    except ValueError:
+        return command
+    if not split or "\n" in command or _SHELL_WORDS.fullmatch(split[0]) or "=" in split[0]:
+        return command
+    if any(set(word) <= _OPERATORS for word in split):
+        return command
+    return f"exec {command}"
 
 
 def _sorted(env: Mapping[str, str]) -> Words:

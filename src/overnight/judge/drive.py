@@ -14,7 +14,7 @@ from overnight.ports import Running
 
 
 class Conversation(NamedTuple):
-    """How both sides ended. `candidate_first`: the candidate was gone before the judge was."""
+    """How both sides ended. `candidate_first`: the candidate was gone before the judge had let go of its input."""
 
     judge: Completed
     candidate: Completed
@@ -25,8 +25,8 @@ def converse(start: Callable[[Box], Running], candidate: Box, judge: Box) -> Con
     """Run `candidate` and `judge` until the judge ends; a candidate that is still there is then killed.
 
     The candidate's standard input and output are pipes. The judge inherits their other ends as the descriptors
-    that OVERNIGHT_CANDIDATE_IN (to write) and OVERNIGHT_CANDIDATE_OUT (to read) number. When one side is gone the
-    other reads end of file.
+    that OVERNIGHT_CANDIDATE_IN (to write) and OVERNIGHT_CANDIDATE_OUT (to read) number. When the judge closes its
+    end or is gone, the candidate reads end of file; when the candidate is gone, so does the judge.
 
     Raises:
         MachineError: a box could not be set up; neither side is left running.
@@ -34,28 +34,26 @@ def converse(start: Callable[[Box], Running], candidate: Box, judge: Box) -> Con
     with ExitStack() as stack:
         candidate_in, to_candidate = _pipe(stack)
         from_candidate, candidate_out = _pipe(stack)
-        # Nobody writes here: its end of file tells, in the kernel's own order, when the last process of the judge
-        # let go of it.
-        watch, alive = _pipe(stack)
-        inherited = (to_candidate.fileno(), from_candidate.fileno(), alive.fileno())
+        inherited = (to_candidate.fileno(), from_candidate.fileno())
         words = {"OVERNIGHT_CANDIDATE_IN": str(inherited[0]), "OVERNIGHT_CANDIDATE_OUT": str(inherited[1])}
         serving = start(replace(candidate, stdin=candidate_in.fileno(), stdout=candidate_out.fileno()))
         stack.callback(_end, serving)
         judging = start(replace(judge, fds=inherited, env=tuple(sorted({**dict(judge.env), **words}.items()))))
         stack.callback(_end, judging)
-        for end in (candidate_in, candidate_out, to_candidate, alive):
-            end.close()
-        return _watch(serving, judging, watch.fileno(), from_candidate.fileno())
-
-
-def _watch(serving: Running, judging: Running, judge_end: int, candidate_end: int) -> Conversation:
-    poll = select.poll()
-    poll.register(judge_end, 0)
-    poll.register(candidate_end, 0)
-    gone = {descriptor for descriptor, _ in poll.poll()}
-    completed = judging.wait()
-    serving.kill()
-    return Conversation(completed, serving.wait(), judge_end not in gone)
+        to_candidate.close()
+        candidate_out.close()
+        # Both ends that we still hold hang up when the other side lets go. Whose comes first tells a candidate that
+        # died from one that ended because its input did.
+        hangups = select.poll()
+        hangups.register(candidate_in.fileno(), 0)
+        hangups.register(from_candidate.fileno(), 0)
+        gone = {descriptor for descriptor, _ in hangups.poll()}
+        candidate_first = candidate_in.fileno() not in gone
+        candidate_in.close()
+        from_candidate.close()
+        completed = judging.wait()
+        serving.kill()
+        return Conversation(completed, serving.wait(), candidate_first)
 
 
 def _pipe(stack: ExitStack) -> tuple[io.FileIO, io.FileIO]:

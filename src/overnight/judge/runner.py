@@ -251,13 +251,16 @@ def _broken_off(talk: Conversation) -> Failure | None:
         failure = stopped(completed, who)
         if failure is not None and not (killed_by_us and failure.code == "cancelled"):
             return failure
-    own_end = talk.candidate_first and talk.candidate.stopped != "cancelled"
-    if talk.judge.code == 0 and not (own_end and talk.candidate.code != 0):
+    died = talk.candidate_first and talk.candidate.code != 0 and talk.candidate.stopped != "cancelled"
+    if talk.judge.code == 0 and not died:
         return None
-    judge, candidate = ending(talk.judge.code), ending(talk.candidate.code)
-    detail = f"`drive.judge` {judge} while the candidate was there."
-    if own_end:
-        detail = f"The candidate (`serve`) {candidate} before the judge had finished; `drive.judge` {judge}."
+    judge, candidate = f"`drive.judge` {ending(talk.judge.code)}", f"`serve` {ending(talk.candidate.code)}"
+    if died:
+        detail = f"The candidate's {candidate} before the judge had finished; {judge}."
+    elif talk.candidate.stopped == "cancelled":
+        detail = f"{judge} while the candidate was still there."
+    else:
+        detail = f"{judge}; the candidate's {candidate}."
     said = (b"serve:\n", talk.candidate.stderr, b"drive.judge:\n", talk.judge.stdout, talk.judge.stderr)
     return Failure(code="driver", detail=detail, tail=tail(*said))
 
