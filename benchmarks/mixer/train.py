@@ -207,9 +207,9 @@ class Adam:
 def train():
     text = np.fromfile(TEXT, dtype=np.uint8).astype(np.int64)
     contexts = read_all(text)
-    parts = [evidence(context, text) for context in contexts]
-    outside = np.stack([part[0] for part in parts], axis=2)
-    inside = np.stack([part[1] for part in parts], axis=2)
+    outside, inside = (np.empty((9, len(text), len(contexts)), np.float32) for _ in range(2))
+    for number, context in enumerate(contexts):
+        outside[..., number], inside[..., number] = evidence(context, text)
     rng = np.random.default_rng(SEED)
     network = None
     steps = EPOCHS * (8 * len(text) // BATCH)
