@@ -15,6 +15,7 @@ import msgspec
 
 from overnight.errors import MachineError
 from overnight.model.box import Box, Limits
+from overnight.sandbox.guardian import guarded
 from overnight.sandbox.kernel import filter_path, refusal
 from overnight.sandbox.processes import Process, children, executed_seconds, innermost_pid, tree
 from overnight.sandbox.watch import Used
@@ -36,8 +37,7 @@ def spawn(program: str, box: Box, words: Sequence[str], temporary: tuple[str, ..
 
     Also gives back our ends of the pipes of "stdout" and "stderr", for what the box does not place itself.
 
-    If we die before bwrap has tied its life to ours, its first write to the info pipe fails and the command
-    never starts.
+    What dies with us only once the box stands, our guardian ends should we die before that.
     """
     with contextlib.ExitStack() as theirs, contextlib.ExitStack() as ours:
 
@@ -74,7 +74,7 @@ def spawn(program: str, box: Box, words: Sequence[str], temporary: tuple[str, ..
                 stdin=subprocess.DEVNULL if box.stdin is None else box.stdin,
                 stdout=streams["stdout"],
                 stderr=streams["stderr"],
-                env={},
+                env=guarded(),
                 pass_fds=(*told.values(), *box.fds),
             )
         except OSError as error:

@@ -1,9 +1,9 @@
 """No box at all: the command runs as the person, where the person's files are (tier `none`).
 
-Covers: limits on time, memory, processes, disk and output, softly; the descendants that can be found are killed.
-Does not cover: files, network, environment of other processes, a descendant that hides well enough (its own
-session, its marker wiped, born and orphaned between two looks), and, apart from the command itself, processes
-after a SIGKILL of overnight. Mounts cannot be had: the command runs at real paths.
+Covers: limits on time, memory, processes, disk and output, softly; the descendants that can be found are killed,
+at the end and after a SIGKILL of overnight. Does not cover: files, network, environment of other processes, and a
+descendant that hides well enough (a session of its own, its marker wiped, born and orphaned between two looks).
+Mounts cannot be had: the command runs at real paths.
 """
 
 import contextlib
@@ -25,11 +25,11 @@ from overnight.errors import MachineError
 from overnight.model.box import Box, Completed, Coverage, Limits
 from overnight.model.contract import Tier
 from overnight.ports import Running
+from overnight.sandbox.guardian import NAME, guarded
 from overnight.sandbox.kernel import PR_SET_PDEATHSIG, adopt_orphans, pick_cores
 from overnight.sandbox.processes import Process, children, look, read, tree
 from overnight.sandbox.watch import Used, Watched
 
-MARKER = "OVERNIGHT_BOX"
 DEATH_SECONDS = 5.0
 PAUSE = 0.002
 NOT_A_COMMAND = (errno.ENOENT, errno.EACCES, errno.ENOEXEC, errno.ENOTDIR, errno.ELOOP, errno.EISDIR)
@@ -70,7 +70,7 @@ class Unboxed:
             raise MachineError(f"the folder {box.cwd}, in which a command was to run, does not exist")
         if LINUX:
             adopt_orphans()
-        mark = secrets.token_hex(8)
+        mark = {NAME: f"{guarded()[NAME] if LINUX else ''}.{secrets.token_hex(4)}"}
         with contextlib.ExitStack() as ours, contextlib.ExitStack() as theirs:
             outputs: dict[str, int] = {}
             streams = {} if box.stdout is None else {"stdout": box.stdout}
@@ -82,7 +82,7 @@ class Unboxed:
                 process = subprocess.Popen(
                     box.command,
                     cwd=box.cwd,
-                    env={**dict(box.env), MARKER: mark},
+                    env={**dict(box.env), **mark},
                     stdin=subprocess.DEVNULL if box.stdin is None else box.stdin,
                     stdout=streams["stdout"],
                     stderr=streams["stderr"],
@@ -96,7 +96,7 @@ class Unboxed:
                 return _NeverRan(box.command[0], error)
             ours.pop_all()
         folders = tuple(mount.source for mount in box.mounts if mount.kind == "write")
-        return Watched(_Family(process, mark), box.limits, outputs, folders)
+        return Watched(_Family(process, mark[NAME]), box.limits, outputs, folders)
 
 
 def _preparation(limits: Limits, turn: int) -> Callable[[], None]:
@@ -139,7 +139,7 @@ class _Family:
 
     def __init__(self, process: "subprocess.Popen[bytes]", mark: str) -> None:
         self._process = process
-        self._marker = f"{MARKER}={mark}".encode()
+        self._marker = f"{NAME}={mark}".encode()
         self._seen: set[tuple[int, float]] = set()
         self._strangers: set[tuple[int, float]] = set()
         self._lock = threading.Lock()

@@ -1,0 +1,131 @@
+import os
+import subprocess
+import sys
+
+import pytest
+
+from overnight.sandbox.meters import CpuMeter, MemoryMeter, folder_bytes
+from overnight.sandbox.processes import Process, counter, look, out_of_memory_kills, proportional, tree
+
+PLENTY = 10**12
+
+
+def process(pid: int = 1, started: float = 0.0, own: float = 0.0, waited: float = 0.0, resident: int = 0) -> Process:
+    return Process(pid, started, "R", 1, 1, own, waited, resident)
+
+
+def test_cpu_time_of_processes_that_vanish_is_kept():
+    meter = CpuMeter()
+    meter.observe([process(1, own=1.0), process(2, own=2.0)])
+    meter.observe([process(1, own=1.5)])
+    assert meter.seconds == 3.5
+
+
+def test_cpu_time_that_a_parent_has_waited_for_is_not_counted_twice():
+    meter = CpuMeter()
+    meter.observe([process(1, own=1.0), process(2, own=2.0)])
+    meter.observe([process(1, own=1.0, waited=2.0)])
+    assert meter.seconds == 3.0
+
+
+def test_a_number_used_again_is_another_process():
+    meter = CpuMeter()
+    meter.observe([process(7, started=1.0, own=2.0)])
+    meter.observe([process(7, started=5.0, own=0.5)])
+    assert meter.seconds == 2.5
+
+
+def test_one_process_over_the_limit_is_convicted_by_its_resident_size():
+    meter = MemoryMeter(100)
+    assert meter.observe([process(resident=101)], 0.0)
+    assert not MemoryMeter(100).observe([process(resident=100)], 0.0)
+
+
+def test_several_processes_are_convicted_only_by_what_they_hold_together():
+    """This very process twice: its resident size counts double, its proportional size is looked up."""
+    me = look(os.getpid())
+    held = 2 * proportional(me)
+    assert not MemoryMeter(held + 50 * 1024**2).observe([me, me], 0.0)
+    assert MemoryMeter(held // 2).observe([me, me], 0.0)
+
+
+def test_a_tree_has_parents_before_children_and_stops_counting_a_bomb():
+    program = "import subprocess, sys; subprocess.run(['sleep', '300'])"
+    with subprocess.Popen([sys.executable, "-c", program], start_new_session=True) as parent:
+        while len(found := tree([parent.pid])) < 2:
+            pass
+        cut = tree([parent.pid], at_most=0)
+        os.killpg(parent.pid, 9)
+    assert found[0].pid == parent.pid
+    assert len(cut) == 1
+
+
+def test_a_process_that_is_gone_is_none():
+    with subprocess.Popen(["true"]) as gone:
+        pass
+    assert look(gone.pid) is None
+
+
+def test_bytes_of_a_folder_are_what_the_disk_holds(tmp_path):
+    (tmp_path / "deep" / "er").mkdir(parents=True)
+    (tmp_path / "deep" / "er" / "data").write_bytes(b"x" * 1_000_000)
+    held = folder_bytes(str(tmp_path), PLENTY)
+    assert 1_000_000 <= held < 1_050_000
+
+
+def test_a_sparse_file_costs_what_it_holds(tmp_path):
+    with (tmp_path / "sparse").open("wb") as file:
+        file.truncate(10**12)
+    assert folder_bytes(str(tmp_path), PLENTY) < 100_000
+
+
+def test_a_hard_link_costs_its_content_once(tmp_path):
+    (tmp_path / "a").write_bytes(b"x" * 1_000_000)
+    for name in "bcd":
+        (tmp_path / name).hardlink_to(tmp_path / "a")
+    assert folder_bytes(str(tmp_path), PLENTY) < 1_100_000
+
+
+def test_links_lead_nowhere(tmp_path):
+    outside, inside = tmp_path / "outside", tmp_path / "inside"
+    outside.mkdir()
+    inside.mkdir()
+    (outside / "big").write_bytes(b"x" * 1_000_000)
+    (inside / "link").symlink_to(outside)
+    assert folder_bytes(str(inside), PLENTY) < 10_000
+
+
+def test_a_crowd_of_empty_files_is_not_free(tmp_path):
+    for number in range(500):
+        (tmp_path / str(number)).touch()
+    assert folder_bytes(str(tmp_path), PLENTY) >= 500 * 256
+
+
+def test_a_folder_beyond_the_longest_path_counts_as_full(tmp_path):
+    top = os.open(tmp_path, os.O_RDONLY)
+    name = "d" * 250
+    for _ in range(20):
+        os.mkdir(name, dir_fd=top)
+        below = os.open(name, os.O_RDONLY, dir_fd=top)
+        os.close(top)
+        top = below
+    os.close(top)
+    assert folder_bytes(str(tmp_path), PLENTY) >= PLENTY
+    subprocess.run(["rm", "-rf", str(tmp_path / name)], check=True)
+
+
+def test_counting_ends_early(tmp_path):
+    for number in range(50):
+        (tmp_path / str(number)).write_bytes(b"x" * 8192)
+    assert 10_000 < folder_bytes(str(tmp_path), 10_000) < 50 * 8192
+
+
+@pytest.mark.parametrize(
+    ("table", "number"), [(b"low 1\noom_kill 3\noom_group_kill 9\n", 3), (b"", 0), (b"oom_kill", 0)]
+)
+def test_a_counter_is_read_by_its_whole_name(table, number):
+    assert counter(table, b"oom_kill") == number
+
+
+def test_kills_for_want_of_memory_can_be_counted_here():
+    assert out_of_memory_kills() >= 0
