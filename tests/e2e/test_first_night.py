@@ -68,7 +68,7 @@ def test_what_was_created_as_litter_is_dropped_with_a_note(night):
 
 def test_results_tsv_has_karpathys_five_columns(night):
     path = night.root / ".git" / "overnight" / "project" / "results.tsv"
-    rows = list(csv.reader(path.open(), delimiter="\t"))
+    rows = list(csv.reader(path.read_text().splitlines(), delimiter="\t"))
     assert rows[0] == ["commit", "loss", "memory_gb", "status", "description"]
     assert len(rows) == 10
     assert {len(row) for row in rows} == {5}

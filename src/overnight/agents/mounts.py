@@ -9,6 +9,12 @@ from overnight.model.box import Mount
 _SHARED = tuple(map(Path, ("/", "/tmp", "/var/tmp", "/home")))  # noqa: S108 - named in order not to be mounted
 
 
+_SYSTEM = tuple(
+    map(Path, ("/bin", "/boot", "/dev", "/etc", "/lib", "/lib64", "/proc", "/run", "/sbin", "/sys", "/usr"))
+)
+"""What the toolchain shows of these is all that a box may see of them."""
+
+
 def script_mounts(
     line: str, cwd: Path, *, repository: Path, home: Path, hidden: Sequence[Path] = ()
 ) -> tuple[Mount, ...]:
@@ -22,6 +28,8 @@ def script_mounts(
     mounts: dict[str, Mount] = {}
     for file in _named_files(line, cwd, home):
         for place in dict.fromkeys((file, file.resolve())):
+            if any(place.is_relative_to(folder) for folder in _SYSTEM):
+                continue
             shown = str(place if _is_too_much(place.parent.resolve(), protected) else place.parent)
             mounts[shown] = Mount(target=shown, source=shown)
     return tuple(mounts.values())

@@ -166,7 +166,6 @@ def finish(state: "State", json: bool) -> None:
         return
     from overnight.report.headline import headline
 
-    say(f"ended: {state.closed}")
     say(headline(state))
     say("next: `overnight report` for the whole story, `overnight log` for every experiment")
 

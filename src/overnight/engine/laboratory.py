@@ -39,7 +39,7 @@ class Laboratory:
     stop: Stop
     progress: Progress
     monotonic: Callable[[], float]
-    rested: Callable[[], None]
+    rested: Callable[[], object]
     stopping: Stopping = field(default_factory=Stopping)
 
     def fresh(self, name: str) -> Path:

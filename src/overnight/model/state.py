@@ -82,6 +82,8 @@ class State(Value, frozen=True, kw_only=True):
     seals: Words = ()
     seed: int = 0
     tier: Tier = Tier.none
+    version: str = ""
+    host: str = ""
     opened_at: float = 0.0
     segments: int = 0
     experiments: tuple[Experiment, ...] = ()

@@ -42,8 +42,21 @@ def canonical(value: Any) -> bytes:
 
 
 def digest(value: Any) -> str:
-    """SHA-256 of the canonical JSON, 64 hex digits."""
-    return hashlib.sha256(canonical(value)).hexdigest()
+    """SHA-256, 64 hex digits, of the value with every field left out that equals its default.
+
+    So equal values have equal digests (msgspec alone leaves a default out only when it is the very same object), and
+    a field added later with a default changes no old digest.
+    """
+    return hashlib.sha256(canonical(_spelled(value))).hexdigest()
+
+
+def _spelled(value: Any) -> Any:
+    if isinstance(value, msgspec.Struct):
+        kept = ((field.name, field.default) for field in msgspec.structs.fields(type(value)))
+        return {name: _spelled(found) for name, default in kept if (found := getattr(value, name)) != default}
+    if isinstance(value, tuple):
+        return [_spelled(item) for item in value]
+    return value
 
 
 def lookup(pairs: Pairs, name: str) -> float | None:

@@ -19,21 +19,20 @@ def exhausted(state: State, spending: Spending) -> str:
     """Why no further experiment may begin, as a sentence; "" = go on."""
     stop = spending.stop
     done = state.counts.experiments
-    reasons = (
-        (state.paused, "stopped on request"),
-        (stop.experiments is not None and done >= stop.experiments, f"{done} experiments are done"),
-        (
-            stop.wall is not None and spending.elapsed + spending.reserve >= stop.wall,
-            f"the time is used up ({stop.wall:g} s, {spending.reserve:.0f} s of it kept for certification)",
-        ),
-        (stop.usd is not None and state.cost_usd >= stop.usd, f"${state.cost_usd:.2f} are spent"),
-        (
-            stop.no_gain is not None and state.since_keep >= stop.no_gain,
-            f"{state.since_keep} experiments in a row brought no gain",
-        ),
-        (
-            stop.tampering is not None and state.counts.violations >= stop.tampering,
-            f"{state.counts.violations} proposals broke the contract",
-        ),
-    )
-    return next((reason for true, reason in reasons if true), "")
+    if state.paused:
+        return "stopped on request"
+    if stop.experiments is not None and done >= stop.experiments:
+        return f"{done} experiments are done"
+    if stop.wall is not None and spending.elapsed + spending.reserve >= stop.wall:
+        return f"the time is used up ({stop.wall:g} s, {spending.reserve:.0f} s of it kept for certification)"
+    if stop.usd is not None and state.cost_usd >= stop.usd:
+        return f"${state.cost_usd:.2f} are spent"
+    return _worn_out(state, stop)
+
+
+def _worn_out(state: State, stop: Stop) -> str:
+    if stop.no_gain is not None and state.since_keep >= stop.no_gain:
+        return f"{state.since_keep} experiments in a row brought no gain"
+    if stop.tampering is not None and state.counts.violations >= stop.tampering:
+        return f"{state.counts.violations} proposals broke the contract"
+    return ""

@@ -123,6 +123,8 @@ class Folding:
             seals=opened.seals,
             seed=self._seed,
             tier=opened.tier,
+            version=opened.version,
+            host=opened.host,
             opened_at=opened.at,
             segments=self._segments,
             experiments=tuple(self._experiments),

@@ -6,8 +6,8 @@ from pathlib import Path
 
 from overnight.agents import CommandAgent, Scripted, Tuner, script_mounts
 from overnight.errors import UsageError
-from overnight.model.contract import Contract
 from overnight.model.box import Limits, Mount
+from overnight.model.contract import Contract
 from overnight.ports import Agent
 from overnight.program.findings import nearest
 from overnight.sandbox import resolve
@@ -93,7 +93,9 @@ def _command(line: str, rooms: Rooms) -> Agent:
 def hidden_folders(contract: Contract, root: Path) -> tuple[Path, ...]:
     """The fixed folder of each pattern of `hide`, absolute."""
     folder = root / contract.folder
-    fixed = (takewhile(lambda part: not set(part) & set("*?["), Path(glob).expanduser().parts) for glob in contract.hide)
+    fixed = (
+        takewhile(lambda part: not set(part) & set("*?["), Path(glob).expanduser().parts) for glob in contract.hide
+    )
     return tuple(folder.joinpath(*parts) for parts in fixed)
 
 

@@ -61,6 +61,10 @@ class Gate:
         except (pygit2.GitError, OSError) as error:
             raise MachineError(f"the candidate could not be written to the repository: {error}") from error
 
+    def loc(self, tree: str, contract: Contract) -> int:
+        """Lines that are not blank in the editable files of `tree`."""
+        return self._loc(self._repository.files(tree), contract, {})
+
     def _candidate(
         self,
         base: Change,

@@ -17,7 +17,7 @@ from overnight.errors import MachineError, RepositoryError
 from overnight.workspace.dirty import dirty_paths, snapshot_tree
 from overnight.workspace.discover import common_folder, open_repository, require_writable
 from overnight.workspace.history import ever_tracked
-from overnight.workspace.objects import FOLDER, SUBMODULE, Entry, Item, durable, parse_tree
+from overnight.workspace.objects import FOLDER, SUBMODULE, Entry, Item, durable, parse_tree, write_tree
 
 LONGEST_DIFF = 400_000
 """Characters of a diff that are given back."""
@@ -204,6 +204,15 @@ class Repository:
         with durable():
             new = snapshot_tree(self.pygit, self.root, self.files(tree), tree, keep)
             return (commit if new == tree else self.commit(new, (commit,), message)), new
+
+    def with_files(self, tree: str, contents: Mapping[str, bytes]) -> str:
+        """A tree like `tree` in which each path of `contents` is an ordinary file with that content."""
+        blobs = {path: (0o100644, str(self.pygit.create_blob(data))) for path, data in contents.items()}
+        return write_tree(self.pygit, tree, blobs) or tree
+
+    def refs(self, prefix: str) -> tuple[str, ...]:
+        """Names of all refs that begin with `prefix`, sorted."""
+        return tuple(sorted(name for name in self.pygit.references if name.startswith(prefix)))
 
     def ever_tracked(self, globs: Sequence[str], folder: str = "") -> tuple[str, ...]:
         """Paths anywhere in the history of HEAD that match `globs` (relative to `folder`), sorted."""

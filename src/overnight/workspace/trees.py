@@ -42,3 +42,7 @@ class Trees:
             MachineError: the objects could not be written.
         """
         return self._gate.inspect(directory, parent, contract, summary, int(self._clock()))
+
+    def loc(self, tree: str, contract: Contract) -> int:
+        """Lines that are not blank in the editable files of git tree `tree`."""
+        return self._gate.loc(tree, contract)
