@@ -1,10 +1,12 @@
 """Judging by `run` alone: the candidate prints its own number, in our box, under our clock."""
 
 import threading
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from judge_room import JudgeRoom
 
+from overnight.errors import MachineError
 from overnight.model.contract import Budget, Guard, Holdout, Isolation, Objective, Tier
 from overnight.model.experiment import Trust
 from overnight.model.value import lookup
@@ -253,3 +255,24 @@ def test_without_a_box_data_and_environments_are_still_at_their_places(room):
 
 def test_folders_that_the_candidate_closed_are_removed_all_the_same(room):
     assert room.loss("mkdir -p a/b; ln -s / a/root; chmod 0 a/b a; echo loss: 1", run=RUN) == 1
+
+
+def test_a_scratch_that_cannot_be_used_is_our_own_failure_not_the_candidates(room):
+    room.scratch.write_text("a file")
+    with pytest.raises(MachineError, match="scratch"):
+        room.judge(room.contract(run="echo loss: 1")).measure(room.base, 1)
+
+
+def test_measurements_side_by_side_do_not_meet(room):
+    train = 'test ! -e seed && echo $OVERNIGHT_SEED > seed; sleep 0.1; echo "loss: $(cat seed)"'
+    judge, tree = room.judge(room.contract(run=RUN)), room.candidate({"train.sh": train})
+    with ThreadPoolExecutor(3) as threads:
+        measurements = list(threads.map(lambda seed: judge.measure(tree, seed), range(3)))
+    assert [lookup(measurement.values, "loss") for measurement in measurements] == [0, 1, 2]
+    assert not list(room.scratch.iterdir())
+
+
+def test_an_environment_beside_the_folder_of_the_program_is_found(tmp_path):
+    room = JudgeRoom(tmp_path, {"sub/train.sh": "cat ../.venv/x"})
+    room.write({".venv/x": "loss: 6"})
+    assert room.loss(run=RUN, folder="sub", env_dirs=("../.venv",)) == 6

@@ -10,7 +10,7 @@ import re
 import shlex
 from collections.abc import Mapping
 from contextlib import suppress
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 from overnight.judge.artifacts import RefusedError
 from overnight.judge.scratch import opened
@@ -56,10 +56,9 @@ class Boxes:
         isolation = contract.isolation
         passed = {name: environment[name] for name in isolation.pass_env if name in environment}
         self._candidate_env = {**dict(isolation.env), **passed}
+        environments = [Path(os.path.normpath(root / contract.folder / name)) for name in contract.env_dirs]
         self._environments = tuple(
-            Mount(target=str(root / contract.folder / name), source=os.path.realpath(root / contract.folder / name))
-            for name in contract.env_dirs
-            if (root / contract.folder / name).is_dir()
+            Mount(target=str(folder), source=os.path.realpath(folder)) for folder in environments if folder.is_dir()
         )
         budget = contract.budget
         self._limits = Limits(
@@ -122,7 +121,7 @@ class Boxes:
         own = [Mount(target=home, kind="tmpfs", size=self._contract.budget.disk)] if home else []
         place = Mount(target=self._root, source=str(tree), kind="write" if writable else "read")
         by_target = {mount.target: mount for mount in (*own, *self._toolchain.mounts, place, *shown)}
-        return tuple(sorted(by_target.values(), key=lambda mount: PurePosixPath(mount.target).parts))
+        return tuple(sorted(by_target.values(), key=lambda mount: mount.target.split("/")))
 
     def _private_home(self, tree: Path, shown: tuple[Mount, ...]) -> dict[str, str]:
         """HOME and TMPDIR beside the tree, for a sandbox that has no folders of its own."""
@@ -144,7 +143,7 @@ class Boxes:
                     self._offer_one(handle, name, mount)
             except NotADirectoryError:
                 raise RefusedError(
-                    f"The candidate has put something where {quote(mount.target)} is shown; choose another name."
+                    f"{quote(mount.target)} is sealed and cannot be shown: the measured tree has something else there."
                 ) from None
 
     def _offer_one(self, handle: int, name: str, mount: Mount) -> None:

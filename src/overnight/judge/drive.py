@@ -9,7 +9,10 @@ from typing import NamedTuple
 
 from msgspec.structs import replace
 
+from overnight.judge.outcome import ending, stopped
+from overnight.judge.tail import tail
 from overnight.model.box import Box, Completed
+from overnight.model.experiment import Failure
 from overnight.ports import Running
 
 
@@ -54,6 +57,27 @@ def converse(start: Callable[[Box], Running], candidate: Box, judge: Box) -> Con
         completed = judging.wait()
         serving.kill()
         return Conversation(completed, serving.wait(), candidate_first)
+
+
+def broken_off(talk: Conversation) -> Failure | None:
+    """Why the conversation does not count, naming the side that broke it; None when it does."""
+    for completed, who in ((talk.candidate, "`serve`"), (talk.judge, "`drive.judge`")):
+        killed_by_us = completed is talk.candidate and completed.stopped == "cancelled"
+        failure = stopped(completed, who)
+        if failure is not None and not (killed_by_us and failure.code == "cancelled"):
+            return failure
+    died = talk.candidate_first and talk.candidate.code != 0 and talk.candidate.stopped != "cancelled"
+    if talk.judge.code == 0 and not died:
+        return None
+    judge, candidate = f"`drive.judge` {ending(talk.judge.code)}", f"`serve` {ending(talk.candidate.code)}"
+    if died:
+        detail = f"The candidate's {candidate} before the judge had finished; {judge}."
+    elif talk.candidate.stopped == "cancelled":
+        detail = f"{judge} while the candidate was still there."
+    else:
+        detail = f"{judge}; the candidate's {candidate}."
+    said = (b"serve:\n", talk.candidate.stderr, b"drive.judge:\n", talk.judge.stdout, talk.judge.stderr)
+    return Failure(code="driver", detail=detail, tail=tail(*said))
 
 
 def _pipe(stack: ExitStack) -> tuple[io.FileIO, io.FileIO]:

@@ -12,14 +12,14 @@ from typing import NamedTuple
 
 from msgspec.structs import replace
 
+from overnight.errors import MachineError
 from overnight.judge.artifacts import RefusedError, freeze, settle
 from overnight.judge.boxes import Boxes
-from overnight.judge.drive import Conversation, converse
+from overnight.judge.drive import broken_off, converse
 from overnight.judge.metrics import parse
-from overnight.judge.outcome import FailedError, ending, failed, guard_failure, stopped
+from overnight.judge.outcome import FailedError, failed, guard_failure
 from overnight.judge.scratch import private_folder
 from overnight.judge.seal import Seal
-from overnight.judge.tail import tail
 from overnight.model.box import Box, Completed
 from overnight.model.contract import BUILT_IN_METRICS, Contract, Drive, Tier
 from overnight.model.experiment import Failure, Measurement, Trust
@@ -103,6 +103,11 @@ class CommandJudge:
             failure = error.failure
         except RefusedError as error:
             failure = Failure(code="artifact", detail=str(error))
+        except OSError as error:
+            raise MachineError(
+                f"A measurement could not be prepared or tidied up in {self._scratch}: {error}. "
+                "Check the space and the permissions there; nothing measured before is lost."
+            ) from error
         return Measurement(
             values=() if failure else tuple(values.items()),
             failure=failure,
@@ -179,7 +184,7 @@ class CommandJudge:
         finally:
             self._running.difference_update(started)
         used.append(talk.candidate)
-        _raise(_broken_off(talk))
+        _raise(broken_off(talk))
         return talk.judge.stdout
 
     def _guard(self, reading: _Reading) -> None:
@@ -194,8 +199,9 @@ class CommandJudge:
         running = self._start(box, started)
         try:
             return running.wait()
-        except BaseException:
+        except BaseException:  # an interrupt too must not leave a process that writes to the scratch
             running.kill()
+            running.wait()
             raise
         finally:
             self._running.difference_update(started)
@@ -242,27 +248,6 @@ def _commands(contract: Contract, split: str) -> tuple[str, str, Drive | None]:
     if drive is not None:
         return run, score, replace(drive, judge=instead)
     return (run, instead, None) if score else (instead, "", None)
-
-
-def _broken_off(talk: Conversation) -> Failure | None:
-    """Why the conversation does not count, naming the side that broke it; None when it does."""
-    for completed, who in ((talk.candidate, "`serve`"), (talk.judge, "`drive.judge`")):
-        killed_by_us = completed is talk.candidate and completed.stopped == "cancelled"
-        failure = stopped(completed, who)
-        if failure is not None and not (killed_by_us and failure.code == "cancelled"):
-            return failure
-    died = talk.candidate_first and talk.candidate.code != 0 and talk.candidate.stopped != "cancelled"
-    if talk.judge.code == 0 and not died:
-        return None
-    judge, candidate = f"`drive.judge` {ending(talk.judge.code)}", f"`serve` {ending(talk.candidate.code)}"
-    if died:
-        detail = f"The candidate's {candidate} before the judge had finished; {judge}."
-    elif talk.candidate.stopped == "cancelled":
-        detail = f"{judge} while the candidate was still there."
-    else:
-        detail = f"{judge}; the candidate's {candidate}."
-    said = (b"serve:\n", talk.candidate.stderr, b"drive.judge:\n", talk.judge.stdout, talk.judge.stderr)
-    return Failure(code="driver", detail=detail, tail=tail(*said))
 
 
 def _raise(failure: Failure | None) -> None:
