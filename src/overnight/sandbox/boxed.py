@@ -16,7 +16,7 @@ import msgspec
 from overnight.errors import MachineError
 from overnight.model.box import Box, Limits
 from overnight.sandbox.guardian import guarded
-from overnight.sandbox.kernel import filter_path, refusal
+from overnight.sandbox.kernel import NO_CORE_DUMP, filter_path, refusal
 from overnight.sandbox.processes import Process, children, executed_seconds, innermost_pid, tree
 from overnight.sandbox.watch import Used
 
@@ -92,6 +92,7 @@ class Boxed:
         self._process = process
         self._info, self._status, self._block = pipes
         self._temporary = temporary
+        self._host_devices = _devices(temporary)
         self._init = 0
         self._init_fd: int | None = None
         self._killed = False
@@ -111,7 +112,7 @@ class Boxed:
                 self._signal_all()
                 return
             self._init = pid
-            resource.prlimit(pid, resource.RLIMIT_CORE, (0, 0))
+            resource.prlimit(pid, resource.RLIMIT_CORE, NO_CORE_DUMP)
             if limits.disk is not None:
                 resource.prlimit(pid, resource.RLIMIT_FSIZE, (limits.disk, limits.disk))
             if cores is not None:
@@ -142,11 +143,18 @@ class Boxed:
         return tree(children(self._init, 1), at_most) if self._init else []
 
     def temporary_bytes(self) -> int:
-        """Bytes in every tmpfs of the box, looked at through its init; 0 once that is dead."""
+        """Bytes in every tmpfs of the box, looked at through its init; 0 once that is dead.
+
+        Until bwrap has pivoted, the init's root is still the host's: a folder on the host's own device is no tmpfs
+        of the box and must not be charged to it.
+        """
         held = 0
         for path in self._temporary:
             with contextlib.suppress(OSError):
-                space = os.statvfs(f"/proc/{self._init}/root{path}")
+                inside = f"/proc/{self._init}/root{path}"
+                if os.stat(inside).st_dev in self._host_devices:  # noqa: PTH116 - a path of /proc
+                    continue
+                space = os.statvfs(inside)
                 held += (space.f_blocks - space.f_bfree) * space.f_frsize
         return held
 
@@ -215,3 +223,12 @@ def _readable(descriptor: int, seconds: float) -> bool:
     poller = select.poll()
     poller.register(descriptor, select.POLLIN)
     return bool(poller.poll(seconds * 1000))
+
+
+def _devices(paths: tuple[str, ...]) -> frozenset[int]:
+    """Device numbers of those of `paths` that exist on the host."""
+    found = set()
+    for path in paths:
+        with contextlib.suppress(OSError):
+            found.add(os.stat(path).st_dev)  # noqa: PTH116 - strings are enough
+    return frozenset(found)
