@@ -81,6 +81,11 @@ def test_a_mount_without_a_source_is_our_error():
         run("true", Mount(target="/data", source="/no/such/place"))
 
 
+def test_a_null_byte_cannot_smuggle_an_option_in():
+    with pytest.raises(MachineError, match="null byte"):
+        run("true", env=(("PATH", "/usr/bin"), ("X", "a\0--dev-bind\0/\0/")))
+
+
 def test_a_mount_point_that_cannot_be_made_is_our_error():
     with pytest.raises(MachineError, match="/usr/no-such-place"):
         run("true", Mount(target="/usr/no-such-place", source="/usr"))

@@ -26,6 +26,7 @@ from overnight.sandbox.watch import Watched
 OLDEST = (0, 8)
 TEMPORARY_BYTES = 1024**3
 TEMPORARY = ("/tmp", "/dev/shm")  # noqa: S108  paths inside the box, each a private tmpfs
+DEVICES = tuple(f"/dev/{name}" for name in ("null", "zero", "full", "random", "urandom", "tty"))
 COVERS = (
     "files: only what is mounted exists, read-only unless said otherwise",
     "network: none, or the machine's when the box asks for it",
@@ -131,10 +132,16 @@ def _arguments(box: Box, mounts: list[Mount]) -> list[str]:
             words += ["--symlink", str(Path(mount.source).readlink()), mount.target]
         else:
             words += ["--ro-bind" if mount.kind == "read" else "--bind", mount.source, mount.target]
-    # Both are file systems in memory without a size of their own.
-    words += ["--remount-ro", "/dev", "--remount-ro", "/", "--chdir", box.cwd]
+    # /dev and / are file systems in memory without a size of their own. /proc, to a candidate of root, is the
+    # machine: whoever may write /proc/sys/kernel/core_pattern runs programs outside, without any capability.
+    # The devices are the machine's own nodes, whose owner could take them away from everybody with chmod.
+    for place in (*DEVICES, "/proc", "/dev", "/"):
+        words += ["--remount-ro", place]
+    words += ["--chdir", box.cwd]
     for name, value in box.env:
         words += ["--setenv", name, value]
+    if any("\0" in word for word in words):
+        raise MachineError("a path or a variable of a box holds a null byte, which would split it in two")
     return words
 
 

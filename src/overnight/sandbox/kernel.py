@@ -8,6 +8,8 @@ from pathlib import Path
 from overnight.errors import IsolationError, MachineError, OvernightError
 
 PR_SET_PDEATHSIG = 1
+# Unlike 0, a limit of 1 byte also keeps the kernel from piping the memory to a crash reporter outside (core(5)).
+NO_CORE_DUMP = (1, 1)
 PR_SET_CHILD_SUBREAPER = 36
 FILTERS = Path(__file__).parent / "filters"
 ARCHITECTURES = {"x86_64": "x86_64", "amd64": "x86_64", "aarch64": "aarch64", "arm64": "aarch64"}

@@ -26,7 +26,7 @@ from overnight.model.box import Box, Completed, Coverage, Limits
 from overnight.model.contract import Tier
 from overnight.ports import Running
 from overnight.sandbox.guardian import NAME, guarded
-from overnight.sandbox.kernel import PR_SET_PDEATHSIG, adopt_orphans, pick_cores
+from overnight.sandbox.kernel import NO_CORE_DUMP, PR_SET_PDEATHSIG, adopt_orphans, pick_cores
 from overnight.sandbox.processes import Process, children, look, read, tree
 from overnight.sandbox.watch import Used, Watched
 
@@ -106,7 +106,7 @@ def _preparation(limits: Limits, turn: int) -> Callable[[], None]:
     parent = os.getpid()
 
     def prepare() -> None:
-        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+        resource.setrlimit(resource.RLIMIT_CORE, NO_CORE_DUMP)
         if limits.disk is not None:
             resource.setrlimit(resource.RLIMIT_FSIZE, (limits.disk, limits.disk))
         if cores is not None:

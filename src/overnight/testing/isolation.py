@@ -182,13 +182,22 @@ for pid in {pids!r}:
             require(completed.stdout == b"", f"{folder} is bounded: {completed}")
 
     def test_nothing_else_can_be_written(self, tmp_path: Path) -> None:
-        """The box's own root and /dev lie in memory too."""
+        """The box's own root and /dev lie in memory; and the switches of the machine itself are files, to root."""
         program = """
 import os
 for place in ("/", "/dev", "/etc", "/proc", "/usr", "/home"):
     try: open(place + "/made", "w")
     except OSError: continue
     print("made", place)
+for place in ("sys/kernel/core_pattern", "sys/vm/drop_caches", "sys/kernel/hostname", "sysrq-trigger"):
+    try: open("/proc/" + place, "a")
+    except OSError: continue
+    print("opened", place)
+for name in ("null", "zero", "urandom"):
+    try: os.chmod("/dev/" + name, os.stat("/dev/" + name).st_mode & 0o7777)
+    except OSError: continue
+    print("owns", name)
+open("/dev/null", "w").write("x")
 """
         completed = self.run(tmp_path, program)
         require((completed.code, completed.stdout) == (0, b""), f"nothing is made: {completed}")
