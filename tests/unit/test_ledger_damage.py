@@ -80,6 +80,13 @@ def test_a_ref_that_holds_nonsense_is_mended(repo, journal, content):
     assert ids(journal) == written
 
 
+def test_a_ref_that_holds_nonsense_can_be_given_up(repo, journal):
+    fill(journal, 1, durable=True)
+    (repo / ".git" / REF).write_text("garbage")
+    mend(repo, complaint(journal), 1)
+    assert ids(journal) == []
+
+
 def test_a_ref_moved_back_is_noticed(repo, journal):
     written = fill(journal, 4, durable=True)
     git(repo, "update-ref", REF, written[1])

@@ -178,6 +178,8 @@ def test_any_configuration_and_owner_will_do(repo, tmp_path):
     home.mkdir()
     (home / ".gitconfig").write_text("[broken\n")
     for setting in (
+        "includeIf.gitdir:/x.path=/nowhere",
+        "include.path=/nowhere",
         "core.fsync=all",
         "core.compression=9",
         "gc.auto=1",
@@ -203,6 +205,14 @@ print(len(list(journal.read())))
         [sys.executable, "-c", program, repo / ".git"], env=env, capture_output=True, text=True, check=False
     )
     assert (done.stdout, done.stderr) == ("1\n", "")
+
+
+def test_a_path_that_is_not_utf8_will_do(tmp_path):
+    repo = repository(tmp_path / os.fsdecode(b"caf\xe9 \xff"))
+    journal = Journal(repo / ".git", "s")
+    written = fill(journal, 3, durable=True)
+    journal.compact()
+    assert ids(journal) == written
 
 
 @pytest.mark.parametrize("name", ["", "Ä", "a b", "../x", "A", "a/b", "a" * 41, ".packs", "a\n"])

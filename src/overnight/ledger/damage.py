@@ -21,9 +21,9 @@ class Damage:
 
     def broken_ref(self, why: str) -> LedgerError:
         """The ref's file does not hold an object id."""
-        path = shlex.quote(str(self._place.common / self._place.ref))
-        restore = f"rm {path} && {self._restore()}" if self._survives else ""
-        return self._error(f"the ref {self._place.ref} {why} instead of naming a commit", restore)
+        remove = f"rm -f {shlex.quote(str(self._place.common / self._place.ref))}; "
+        restore = remove + self._restore() if self._survives else ""
+        return self._error(f"the ref {self._place.ref} {why} instead of naming a commit", restore, remove)
 
     def rewound(self, tip: str) -> LedgerError:
         """The history does not contain the entry that is known to have been written."""
@@ -46,9 +46,9 @@ class Damage:
     def _restore(self) -> str:
         return f"git update-ref --no-deref {self._place.ref} {self._hint}" if self._survives else ""
 
-    def _error(self, happened: str, restore: str) -> LedgerError:
+    def _error(self, happened: str, restore: str, first: str = "") -> LedgerError:
         hint = self._place.folder / "head"
-        afresh = f"git update-ref --no-deref -d {self._place.ref}; rm -f {shlex.quote(str(hint))}"
+        afresh = f"{first}git update-ref --no-deref -d {self._place.ref}; rm -f {shlex.quote(str(hint))}"
         if restore:
             return LedgerError(
                 f"{happened}. To restore the history up to its last durable entry, run `{restore}`; to give it up and "

@@ -14,6 +14,7 @@ from overnight.errors import MachineError, OvernightError, RepositoryError
 
 _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 _FORBIDDEN = {errno.EROFS, errno.EACCES, errno.EPERM}
+_PART = 65_536
 
 
 def explain(error: OSError, doing: str, place: Path) -> OvernightError:
@@ -65,13 +66,41 @@ def write_new(path: Path, data: bytes, mode: int = 0o666) -> None:
     """Write a file that must not exist; its bytes are on the disk when this returns, its name may not be."""
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, mode)
     try:
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(descriptor)
+        _write_all(descriptor, data)
+        os.fsync(descriptor)
     except BaseException:  # whatever interrupts the write, half a file must not stay
         path.unlink(missing_ok=True)
         raise
+    finally:
+        os.close(descriptor)
+
+
+def _write_all(descriptor: int, data: bytes) -> None:
+    left = memoryview(data)
+    while left:
+        left = left[os.write(descriptor, left) :]
+
+
+def read_file(path: Path) -> bytes:
+    """The content of a small file, with as few system calls as there can be: every append reads several."""
+    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        parts = []
+        while part := os.read(descriptor, _PART):
+            parts.append(part)
+        return b"".join(parts)
+    finally:
+        os.close(descriptor)
+
+
+def overwrite(path: Path, data: bytes) -> None:
+    """Put `data` at the start of `path` in place: for short content of one length that may be lost."""
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o666)
+    try:
+        os.pwrite(descriptor, data, 0)
+        os.ftruncate(descriptor, len(data))
+    finally:
+        os.close(descriptor)
 
 
 def replace_file(path: Path, data: bytes) -> None:

@@ -12,7 +12,7 @@ from overnight.errors import ConflictError, LedgerError
 from overnight.ledger import entry as entries
 from overnight.ledger.compact import Compaction
 from overnight.ledger.damage import Damage
-from overnight.ledger.disk import exclusive, explained, make_folders, replace_file
+from overnight.ledger.disk import exclusive, explained, make_folders, overwrite, read_file
 from overnight.ledger.objects import MissingObjectError, Objects, Reader
 from overnight.ledger.place import locate
 from overnight.ledger.reach import loose_entries
@@ -158,12 +158,12 @@ class Journal:
             raw = self._objects.read_loose(at)
             at = entries.parse(raw).parent if raw else ""
         self._ref.sync_name()
-        replace_file(self._hint_file, oid.encode() + b"\n")
+        overwrite(self._hint_file, oid.encode() + b"\n")
 
     def _hint(self) -> str:
         """The last durable entry as far as is known: a hint for messages and checks, never the truth."""
         try:
-            words = self._hint_file.read_text(errors="replace").strip()
+            words = read_file(self._hint_file).decode(errors="replace").strip()
         except (FileNotFoundError, NotADirectoryError):
             return ""
         return words if len(words) == 40 and set(words) <= set("0123456789abcdef") else ""

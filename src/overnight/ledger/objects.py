@@ -4,7 +4,6 @@ No git configuration is read, so a repository of another owner or with a broken 
 """
 
 import hashlib
-import os
 import secrets
 import stat
 import zlib
@@ -12,7 +11,7 @@ from pathlib import Path
 
 import pygit2
 
-from overnight.ledger.disk import sync_folder, write_new
+from overnight.ledger.disk import read_file, sync_folder, write_new
 
 COMMIT, TREE = 1, 2
 _REOPEN = 4000
@@ -68,7 +67,7 @@ class Objects:
     def read_loose(self, oid: str) -> bytes | None:
         """The content of loose object `oid`, or None if it is not loose (or is damaged)."""
         try:
-            whole = zlib.decompress(self.path(oid).read_bytes())
+            whole = zlib.decompress(read_file(self.path(oid)))
         except (FileNotFoundError, zlib.error):
             return None
         return whole[whole.index(b"\0") + 1 :]
@@ -85,7 +84,7 @@ class Reader:
     """
 
     def __init__(self, folder: Path) -> None:
-        self._folder = os.fsencode(folder).decode(errors="surrogateescape")
+        self._folder = str(folder)
         self._odb = pygit2.Odb(self._folder)
         self._left = _REOPEN
 

@@ -50,12 +50,12 @@ class Spare(NamedTuple):
     """Where a pack is written before git may see it. git loads whatever ends in `.idx`: these names must not."""
 
     pack: Path
-    index: Path
+    idx: Path
 
     def remove(self) -> None:
         """Remove what is there."""
         self.pack.unlink(missing_ok=True)
-        self.index.unlink(missing_ok=True)
+        self.idx.unlink(missing_ok=True)
 
 
 def write_pack(objects: Iterable[Packed], spare: Spare) -> str:
@@ -82,7 +82,7 @@ def write_pack(objects: Iterable[Packed], spare: Spare) -> str:
         file.write(checksum)
         file.flush()
         os.fsync(file.fileno())
-    with spare.index.open("wb") as file:
+    with spare.idx.open("wb") as file:
         file.write(_index(rows, checksum))
         file.flush()
         os.fsync(file.fileno())
@@ -93,7 +93,7 @@ def write_pack(objects: Iterable[Packed], spare: Spare) -> str:
 
 def publish(spare: Spare, folder: Path, name: str) -> None:
     """Give what `write_pack` wrote its place in `folder`; git sees the pack when its index arrives, last."""
-    for path, suffix in ((spare.pack, ".pack"), (spare.index, ".idx")):
+    for path, suffix in ((spare.pack, ".pack"), (spare.idx, ".idx")):
         path.replace(folder / f"{name}{suffix}")
         sync_folder(folder)
 

@@ -11,7 +11,7 @@ import time
 from pathlib import Path
 
 from overnight.errors import ConflictError, RepositoryError
-from overnight.ledger.disk import make_folders, sync_folder, write_new
+from overnight.ledger.disk import make_folders, read_file, sync_folder, write_new
 
 _OID = re.compile(rb"[0-9a-f]{40}\s*")
 _PATIENCE = 5.0
@@ -42,7 +42,7 @@ class Ref:
 
     def _read_loose(self) -> str:
         try:
-            content = self.path.read_bytes()
+            content = read_file(self.path)
         except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
             return ""
         if not _OID.fullmatch(content):
