@@ -4,6 +4,6 @@ from overnight.agents.command import CommandAgent
 from overnight.agents.mounts import script_mounts
 from overnight.agents.scripted import Scripted, Step
 from overnight.agents.tunables import Tunable, tunables
-from overnight.agents.tuner import Tuner
+from overnight.agents.tuner import Tuner, parameters_of
 
-__all__ = ["CommandAgent", "Scripted", "Step", "Tunable", "Tuner", "script_mounts", "tunables"]
+__all__ = ["CommandAgent", "Scripted", "Step", "Tunable", "Tuner", "parameters_of", "script_mounts", "tunables"]

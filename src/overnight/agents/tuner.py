@@ -15,6 +15,7 @@ from overnight.model.brief import AgentBudget, Brief
 from overnight.model.contract import Objective
 from overnight.model.experiment import Proposal
 from overnight.model.state import Experiment
+from overnight.model.value import Words
 
 _LONGEST_SUMMARY = 200
 
@@ -30,7 +31,7 @@ class Tuner:
         """Write one new combination of values into the files below `workdir`.
 
         `parameters` of the result hold the value of every tunable in the new files. `unavailable` says that there is
-        nothing to turn, `note` that every combination was tried or that a file could not be read.
+        nothing to turn or that every combination was tried, `note` that a file could not be read.
         """
         started = time.monotonic()
         scan = survey(workdir, brief.edit)
@@ -40,7 +41,7 @@ class Tuner:
         note = "; ".join(scan.problems)[:1000]
         if values is None:
             exhausted = f"every combination of the {len(scan.tunables)} tunable constants within their ranges was tried"
-            return Proposal(note=f"{exhausted}; {note}" if note else exhausted, seconds=time.monotonic() - started)
+            return Proposal(unavailable=f"{exhausted}; {note}" if note else exhausted)
         new = {tunable.name: value for tunable, value in zip(scan.tunables, values, strict=True)}
         _write(workdir, scan.tunables, new)
         return Proposal(
@@ -49,6 +50,11 @@ class Tuner:
             note=note,
             seconds=time.monotonic() - started,
         )
+
+
+def parameters_of(workdir: Path, edit: Sequence[str]) -> Words:
+    """(name, JSON text) of every tunable below `workdir` as it stands: what the tuner would have recorded."""
+    return tuple((tunable.name, spelled(tunable.present)) for tunable in survey(workdir, edit).tunables)
 
 
 def _nothing_found(edit: Sequence[str], scan: Scan) -> str:

@@ -6,20 +6,27 @@ from overnight.errors import UsageError
 from overnight.model.event import Asked, Judged, Opened, Proposed
 from overnight.model.experiment import Evaluation, Failure, Measurement, Outcome
 from overnight.model.state import State
-from overnight.model.value import lookup
+from overnight.model.value import Words, lookup
 from overnight.rules.decide import averages, trust_of
 from overnight.rules.fold import mean_value
 from overnight.rules.guards import broken
 from overnight.rules.noise import wants_reading
 
 
-def open_segment(lab: Laboratory, opened: Opened) -> State:
-    """Begin a segment; its experiment 0 is the unchanged code of `opened.base`."""
+def open_segment(lab: Laboratory, opened: Opened, parameters: Words = ()) -> State:
+    """Begin a segment; its experiment 0 is the unchanged code of `opened.base`, with the tuner's `parameters` of it."""
     loc = int(lookup(lab.counts(opened.tree), "loc") or 0)
     return lab.recorder.append(
         opened,
         Asked(number=0, parent=0, agent=""),
-        Proposed(number=0, tree=opened.tree, commit=opened.base, parent_commit=opened.base, loc=loc),
+        Proposed(
+            number=0,
+            tree=opened.tree,
+            commit=opened.base,
+            parent_commit=opened.base,
+            loc=loc,
+            parameters=parameters,
+        ),
         candidate=opened.base,
         durable=True,
     )

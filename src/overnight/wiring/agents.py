@@ -4,10 +4,11 @@ import sys
 from itertools import takewhile
 from pathlib import Path
 
-from overnight.agents import CommandAgent, Scripted, Tuner, script_mounts
+from overnight.agents import CommandAgent, Scripted, Tuner, parameters_of, script_mounts
 from overnight.errors import UsageError
 from overnight.model.box import Limits, Mount
 from overnight.model.contract import Contract
+from overnight.model.value import Words
 from overnight.ports import Agent
 from overnight.program.findings import nearest
 from overnight.sandbox import resolve
@@ -51,6 +52,15 @@ def build_agent(name: str, rooms: Rooms) -> Agent:
             raise UsageError(f'there is no script {path}: --agent "scripted FILE" takes a JSON or TOML file of steps')
         return Scripted.load(path)
     return _command(rest, rooms)
+
+
+def baseline_parameters(name: str, rooms: Rooms, tree: str) -> Words:
+    """What the tuner would have recorded of git tree `tree`, so that it does not propose it again; () for others."""
+    if split_agent(name)[0] != "tuner":
+        return ()
+    folder = rooms.scratch / "baseline"
+    rooms.trees.checkout(tree, folder)
+    return parameters_of(folder / rooms.contract.folder, rooms.contract.edit)
 
 
 def _command(line: str, rooms: Rooms) -> Agent:

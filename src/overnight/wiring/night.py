@@ -20,7 +20,7 @@ from overnight.model.state import State
 from overnight.model.value import Words, digest
 from overnight.policies.ratchet import Ratchet
 from overnight.ports import Sink
-from overnight.wiring.agents import build_agent
+from overnight.wiring.agents import baseline_parameters, build_agent
 from overnight.wiring.contract import Loaded, load
 from overnight.wiring.options import Options, policy_name, stop_of
 from overnight.wiring.rooms import Rooms, box_for, build_rooms
@@ -166,6 +166,7 @@ def _begin(laboratory: Laboratory, rooms: Rooms, loaded: Loaded, base: tuple[str
             dirty=loaded.dirty[:50],
             warnings=loaded.warnings,
         ),
+        baseline_parameters(laboratory.agent_name, rooms, tree),
     )
     if not state.counts.experiments:
         return ()
