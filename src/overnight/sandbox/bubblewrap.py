@@ -3,7 +3,8 @@
 Covers: files (only the mounts exist), network (a namespace with nothing but its own loopback), processes (the
 whole tree dies with the command and with overnight), interprocess communication, environment, system calls.
 Does not cover: hard memory, CPU and process limits (a watchdog looks every 20 ms), time that the candidate takes
-from its neighbours on the same cores, side channels, bugs of the kernel.
+from its neighbours on the same cores, side channels, bugs of the kernel. When overnight is run by root, the nodes
+in /dev are root's, and a candidate of root may change their modes: run it as an ordinary user.
 
 A command that exits with 128 + n is reported as killed by signal n: bubblewrap cannot tell the two apart.
 """
@@ -26,7 +27,6 @@ from overnight.sandbox.watch import Watched
 OLDEST = (0, 8)
 TEMPORARY_BYTES = 1024**3
 TEMPORARY = ("/tmp", "/dev/shm")  # noqa: S108  paths inside the box, each a private tmpfs
-DEVICES = tuple(f"/dev/{name}" for name in ("null", "zero", "full", "random", "urandom", "tty"))
 COVERS = (
     "files: only what is mounted exists, read-only unless said otherwise",
     "network: none, or the machine's when the box asks for it",
@@ -134,10 +134,7 @@ def _arguments(box: Box, mounts: list[Mount]) -> list[str]:
             words += ["--ro-bind" if mount.kind == "read" else "--bind", mount.source, mount.target]
     # /dev and / are file systems in memory without a size of their own. /proc, to a candidate of root, is the
     # machine: whoever may write /proc/sys/kernel/core_pattern runs programs outside, without any capability.
-    # The devices are the machine's own nodes, whose owner could take them away from everybody with chmod.
-    for place in (*DEVICES, "/proc", "/dev", "/"):
-        words += ["--remount-ro", place]
-    words += ["--chdir", box.cwd]
+    words += ["--remount-ro", "/proc", "--remount-ro", "/dev", "--remount-ro", "/", "--chdir", box.cwd]
     for name, value in box.env:
         words += ["--setenv", name, value]
     if any("\0" in word for word in words):

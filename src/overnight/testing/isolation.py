@@ -193,10 +193,6 @@ for place in ("sys/kernel/core_pattern", "sys/vm/drop_caches", "sys/kernel/hostn
     try: open("/proc/" + place, "a")
     except OSError: continue
     print("opened", place)
-for name in ("null", "zero", "urandom"):
-    try: os.chmod("/dev/" + name, os.stat("/dev/" + name).st_mode & 0o7777)
-    except OSError: continue
-    print("owns", name)
 open("/dev/null", "w").write("x")
 """
         completed = self.run(tmp_path, program)
