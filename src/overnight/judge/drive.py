@@ -3,6 +3,7 @@
 import io
 import os
 import select
+import signal
 from collections.abc import Callable
 from contextlib import ExitStack
 from typing import NamedTuple
@@ -66,13 +67,15 @@ def broken_off(talk: Conversation) -> Failure | None:
         failure = stopped(completed, who)
         if failure is not None and not (killed_by_us and failure.code == "cancelled"):
             return failure
-    died = talk.candidate_first and talk.candidate.code != 0 and talk.candidate.stopped != "cancelled"
+    # One that has just ended may be called cancelled by our late kill, but its exit status is its own.
+    killed = talk.candidate.stopped == "cancelled" and talk.candidate.code == -signal.SIGKILL
+    died = talk.candidate_first and talk.candidate.code != 0 and not killed
     if talk.judge.code == 0 and not died:
         return None
     judge, candidate = f"`drive.judge` {ending(talk.judge.code)}", f"`serve` {ending(talk.candidate.code)}"
     if died:
         detail = f"The candidate's {candidate} before the judge had finished; {judge}."
-    elif talk.candidate.stopped == "cancelled":
+    elif killed:
         detail = f"{judge} while the candidate was still there."
     else:
         detail = f"{judge}; the candidate's {candidate}."
