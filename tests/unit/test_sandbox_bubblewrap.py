@@ -42,7 +42,8 @@ def test_a_box_has_only_its_own_loopback():
 
 def test_variables_are_not_visible_to_others_on_this_machine():
     running = Bubblewrap().start(box("sleep 300", env=(("PATH", "/usr/bin"), ("TOKEN", "s3cr3t"))))
-    lines = [" ".join(child.cmdline()) for child in psutil.Process().children()]
+    living = (child for child in psutil.Process().children() if child.status() != psutil.STATUS_ZOMBIE)
+    lines = [" ".join(child.cmdline()) for child in living]
     running.kill()
     running.wait()
     assert any("bwrap" in line for line in lines)
