@@ -1,6 +1,7 @@
 """`overnight init`: from a repository, or a template, to a measured baseline."""
 
 import os
+import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -122,6 +123,7 @@ def forecast(state: "State", contract: "Contract") -> dict[str, Any]:
 
 def _finish(site: "Site", state: "State | None", *, wrote: bool, json: bool) -> None:
     from overnight.cli.console import say, say_json
+    from overnight.program import slug
     from overnight.report.summary import numbers
     from overnight.report.text import figure as shown
     from overnight.wiring.contract import read_contract
@@ -150,7 +152,7 @@ def _finish(site: "Site", state: "State | None", *, wrote: bool, json: bool) -> 
         say()
         say(f"baseline            {found.metric} = {shown(found.baseline)}{unit} ({found.baseline_readings} readings)")
         say(f"noise of a reading  {_noise(found.noise, unit)}")
-        say(f"smallest gain seen  {_noise(found.smallest_gain, unit)}")
+        say(f"smallest gain seen  {_smallest(found.smallest_gain, unit)}")
         hours = fore["night_seconds"] / 3600
         say(
             f"tonight             {fore['seconds']:.1f} s a measurement: about {fore['experiments']} experiments in "
@@ -159,7 +161,9 @@ def _finish(site: "Site", state: "State | None", *, wrote: bool, json: bool) -> 
     say()
     if wrote:
         say("when program.md says what you mean: git add program.md && git commit -m 'Add program.md'")
-    say("then: overnight run" + (f" --repo {site.program.parent}" if site.program.parent != Path.cwd() else ""))
+    where = f" --repo {shlex.quote(str(site.program.parent))}" if site.program.parent != Path.cwd() else ""
+    named = f" --study {site.study}" if site.study != slug(site.program.parent.name) else ""
+    say(f"then: overnight run{where}{named}")
 
 
 def _noise(value: float | None, unit: str) -> str:
@@ -170,3 +174,7 @@ def _noise(value: float | None, unit: str) -> str:
     if value == 0:
         return "none: identical readings"
     return f"{shown(value)}{unit}"
+
+
+def _smallest(value: float | None, unit: str) -> str:
+    return "any: readings are identical" if value == 0 else _noise(value, unit)

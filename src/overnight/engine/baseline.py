@@ -70,7 +70,7 @@ def no_baseline(failure: Failure) -> str:
     """The message for a judge that gives no number on the unchanged code."""
     tail = f"\nIts last output:\n{failure.tail}" if failure.tail else ""
     return (
-        f"the unchanged code gives no acceptable number ({failure.code}): {failure.detail}. "
+        f"the unchanged code gives no acceptable number ({failure.code}): {failure.detail.rstrip('.')}. "
         f"Nothing can be compared with it: mend the command or the contract, then run `overnight check`.{tail}"
     )
 

@@ -51,8 +51,7 @@ def run_experiment(lab: Laboratory, number: int) -> str:
     elif same_as is not None:
         _record(lab, number, _duplicate(lab.recorder.state, experiment, same_as), same_as=same_as)
     else:
-        measurement = experiment.readings[0] if experiment.readings else measure(lab, number)
-        _record(lab, number, _verdict(lab, number, measurement))
+        _record(lab, number, *_judge(lab, number))
     lab.rested()
     return ""
 
@@ -63,6 +62,13 @@ def measure(lab: Laboratory, number: int, *, split: str = "", purpose: str = "ru
     Raises:
         UsageError: what the judge reads was changed on disk during the study.
     """
+    measured = _read(lab, number, split=split, purpose=purpose)
+    lab.recorder.append(measured, durable=True)
+    return measured.measurement
+
+
+def _read(lab: Laboratory, number: int, *, split: str = "", purpose: str = "run") -> Measured:
+    """One judge run of experiment `number`; the caller puts it in the ledger."""
     state = lab.recorder.state
     experiment = state.experiments[number]
     run = len(experiment.holdout if split else experiment.readings)
@@ -77,15 +83,12 @@ def measure(lab: Laboratory, number: int, *, split: str = "", purpose: str = "ru
     if measurement.failure is not None and measurement.failure.code == "sealed":
         lab.recorder.note("warning", measurement.failure.detail, number)
         raise UsageError(
-            f"{measurement.failure.detail}. Numbers from before and after cannot be compared: restore the file and "
-            "run again, or run again as it is and a new segment with a new baseline begins."
+            f"{measurement.failure.detail.rstrip('.')}. Numbers from before and after cannot be compared: restore "
+            "the file and run again, or run again as it is and a new segment with a new baseline begins."
         )
     if measurement.failure is None:
         measurement = replace(measurement, values=(*measurement.values, *lab.counts(experiment.tree)))
-    lab.recorder.append(
-        Measured(number=number, run=run, measurement=measurement), candidate=experiment.commit, durable=True
-    )  # fmt: skip
-    return measurement
+    return Measured(number=number, run=run, measurement=measurement)
 
 
 def _propose(lab: Laboratory, number: int) -> str:
@@ -156,16 +159,28 @@ def _duplicate(state: State, experiment: Experiment, same_as: int) -> Verdict:
     )
 
 
-def _verdict(lab: Laboratory, number: int, measurement: Measurement) -> Verdict:
+def _judge(lab: Laboratory, number: int) -> tuple[Verdict, tuple[Measured, ...]]:
+    """The verdict, and the reading that it rests on where the ledger does not hold that yet.
+
+    A verdict without further readings takes no time: reading and verdict then become one entry, which is one
+    synced write and not two.
+    """
     state = lab.recorder.state
     experiment = state.experiments[number]
+    fresh: tuple[Measured, ...] = ()
+    if not experiment.readings:
+        fresh = (_read(lab, number),)
+    measurement = fresh[0].measurement if fresh else experiment.readings[0]
     evaluation = Evaluation(runs=(measurement,), failure=measurement.failure)
     counted = (("loc", float(experiment.loc)),)
     verdict = decide(lab.contract, evaluation, counted=counted, against=_reference(state, None))
     if verdict.promote and has_relative(lab.contract):
-        fresh = _reread_best(lab, number)
-        verdict = decide(lab.contract, evaluation, counted=counted, against=_reference(lab.recorder.state, fresh))
-    return verdict
+        if fresh:
+            lab.recorder.append(*fresh, durable=True)
+            fresh = ()
+        again = _reread_best(lab, number)
+        verdict = decide(lab.contract, evaluation, counted=counted, against=_reference(lab.recorder.state, again))
+    return verdict, fresh
 
 
 def _reread_best(lab: Laboratory, number: int) -> Pairs | None:
@@ -202,9 +217,10 @@ def _reference(state: State, fresh: Pairs | None) -> Reference:
     return Reference(best=best, values=values, high_water=top)
 
 
-def _record(lab: Laboratory, number: int, verdict: Verdict, same_as: int | None = None) -> None:
+def _record(
+    lab: Laboratory, number: int, verdict: Verdict, measured: tuple[Measured, ...] = (), *, same_as: int | None = None
+) -> None:
     state = lab.recorder.state
-    experiment = state.experiments[number]
     best = _best(state)
     comparison = verdict.comparison
     judged = Judged(
@@ -219,8 +235,5 @@ def _record(lab: Laboratory, number: int, verdict: Verdict, same_as: int | None 
         same_as=same_as,
         best=best.number,
     )
-    if verdict.promote:
-        promoted = Promoted(number=number, commit=experiment.commit)
-        lab.recorder.append(judged, promoted, candidate=experiment.commit, durable=True)
-    else:
-        lab.recorder.append(judged, durable=True)
+    promoted = (Promoted(number=number, commit=state.experiments[number].commit),) if verdict.promote else ()
+    lab.recorder.append(*measured, judged, *promoted, durable=True)

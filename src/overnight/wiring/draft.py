@@ -6,7 +6,7 @@ from overnight.errors import UsageError
 from overnight.model.contract import BUILT_IN_METRICS, Contract, Direction, Objective
 from overnight.wiring.inspect import choose_metric, guess_direction, inspect
 from overnight.wiring.options import Options
-from overnight.wiring.probe import open_rooms, printed_metrics
+from overnight.wiring.probe import holding, open_rooms, printed_metrics
 from overnight.wiring.site import Site
 
 _PROSE = """# {title}
@@ -29,7 +29,7 @@ class Wishes:
 def draft_contract(site: Site, options: Options, tree: str, wishes: Wishes) -> tuple[Contract, tuple[str, ...]]:
     """A contract for the repository at `tree`, and sentences that say where each part comes from.
 
-    The command is run once in the box to see which numbers it prints.
+    The command is run once in the box to see which numbers it prints, and so are the tests that would guard it.
 
     Raises:
         UsageError: nothing to measure was found, or the command does not work.
@@ -41,9 +41,11 @@ def draft_contract(site: Site, options: Options, tree: str, wishes: Wishes) -> t
     why = [*draft.why]
     title = f"Improve {site.program.parent.name}"
     trial = Contract(title=title, prose="", objective=Objective(metric="wall_seconds"), edit=draft.edit, run=draft.run,
-                     folder=site.prefix)  # fmt: skip
+                     guards=draft.guards, folder=site.prefix)  # fmt: skip
     with open_rooms(site, options, trial) as rooms:
         names, failure = printed_metrics(rooms, tree)
+        guards, tried = holding(rooms, tree, draft.guards) if failure is None else ((), ())
+    why += tried
     if failure is not None:
         raise UsageError(
             f"{failure.detail} on the unchanged code, in the box. Mend it, or give another --run.\n{failure.tail}"
@@ -71,6 +73,6 @@ def draft_contract(site: Site, options: Options, tree: str, wishes: Wishes) -> t
         objective=objective,
         edit=draft.edit,
         run=draft.run,
-        guards=draft.guards,
+        guards=guards,
     )
     return contract, tuple(why)

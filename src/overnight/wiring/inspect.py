@@ -70,9 +70,7 @@ def inspect(site: Site, tree: str, *, run: str = "", edit: tuple[str, ...] = ())
     if not edit:
         edit = _editable(files, run)
         why.append(f"editable: {', '.join(edit)} (your source files, without tests, docs and the benchmark)")
-    guards = _tests(files, edit)
-    why += [f"guard: `{guard.run}` must pass (tests were found)" for guard in guards]
-    return Draft(run, edit, guards, tuple(why))
+    return Draft(run, edit, _tests(files, edit), tuple(why))
 
 
 def choose_metric(names: tuple[str, ...]) -> str:

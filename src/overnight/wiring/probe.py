@@ -1,14 +1,19 @@
 """Tries the judge on the unchanged and on deliberately broken code, without a ledger."""
 
 import re
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
+from msgspec.structs import replace
+
 from overnight.engine.laboratory import remove
 from overnight.judge.boxes import Boxes
 from overnight.judge.metrics import parse
-from overnight.model.contract import Contract
+from overnight.judge.outcome import guard_failure, tests_passed
+from overnight.model.box import Completed
+from overnight.model.contract import Contract, Guard
 from overnight.model.experiment import Failure, Measurement
 from overnight.rules.scope import matches
 from overnight.wiring.options import Options
@@ -37,19 +42,7 @@ def open_rooms(site: Site, options: Options, contract: Contract) -> Iterator[Roo
 
 def printed_metrics(rooms: Rooms, tree: str) -> tuple[tuple[str, ...], Failure | None]:
     """Names of the numbers that the contract's `run` prints on the unchanged code, in order; or why it failed."""
-    folder = rooms.scratch / "names"
-    rooms.trees.checkout(tree, folder)
-    boxes = Boxes(
-        rooms.contract,
-        root=rooms.site.repository.root,
-        toolchain=rooms.toolchain,
-        seal=rooms.seal,
-        environment=rooms.options.environment,
-        interpreter=dict(rooms.toolchain.env).get("OVERNIGHT_PYTHON", ""),
-        mounted=rooms.sandbox.covers().tier.rank > 0,
-    )
-    words = {"OVERNIGHT_SEED": "0", "OVERNIGHT_SPLIT": "search"}
-    completed = rooms.sandbox.start(boxes.candidate(folder, rooms.contract.run, words)).wait()
+    completed = _run(rooms, tree, rooms.contract.run)
     if completed.code or completed.stopped:
         detail = f"`{rooms.contract.run}` was stopped ({completed.stopped})" if completed.stopped else ""
         detail = detail or f"`{rooms.contract.run}` ended with exit code {completed.code}"
@@ -57,6 +50,39 @@ def printed_metrics(rooms: Rooms, tree: str) -> tuple[tuple[str, ...], Failure |
     lines = completed.stdout.replace(b"\r", b"\n")
     names = tuple(dict.fromkeys(match[1].decode("ascii") for match in _NAME.finditer(lines)))
     return tuple(name for name in names if not isinstance(parse(completed.stdout, (name,)), Failure)), None
+
+
+def holding(rooms: Rooms, tree: str, guards: tuple[Guard, ...]) -> tuple[tuple[Guard, ...], tuple[str, ...]]:
+    """The command guards that hold on the unchanged code, each demanding the tests that passed; why others do not."""
+    held, why = [], []
+    for guard in guards:
+        completed = _run(rooms, tree, guard.run)
+        failure = guard_failure(guard, completed)
+        if failure is None:
+            passed = tests_passed(completed.stdout + b"\n" + completed.stderr)
+            held.append(replace(guard, min_tests=passed))
+            why.append(f"guard: `{guard.run}` must pass with {passed} tests (as now)")
+        else:
+            why.append(f"no guard: {failure.detail.rstrip('.')} on the unchanged code, in the box")
+    return tuple(held), tuple(why)
+
+
+def _run(rooms: Rooms, tree: str, command: str) -> Completed:
+    """`command` once, in the candidate's box, on `tree`."""
+    folder = rooms.scratch / "trial"
+    remove(folder)
+    rooms.trees.checkout(tree, folder)
+    boxes = Boxes(
+        rooms.contract,
+        root=rooms.site.repository.root,
+        toolchain=rooms.toolchain,
+        seal=rooms.seal,
+        environment=rooms.options.environment,
+        interpreter=sys.executable,
+        mounted=rooms.sandbox.covers().mounts,
+    )
+    words = {"OVERNIGHT_SEED": "0", "OVERNIGHT_SPLIT": "search"}
+    return rooms.sandbox.start(boxes.candidate(folder, command, words)).wait()
 
 
 @dataclass(frozen=True, slots=True)
