@@ -1,0 +1,157 @@
+"""Killed at any append and started again, a night ends as if nothing had happened."""
+
+import hashlib
+import tempfile
+from pathlib import Path
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from nights import contract, opening
+
+from overnight.agents import Scripted, Step
+from overnight.engine.baseline import open_segment
+from overnight.engine.laboratory import Laboratory
+from overnight.engine.recorder import Recorder
+from overnight.engine.study import run_study
+from overnight.model.contract import Guard, Holdout, Stop
+from overnight.model.experiment import Change, Failure, Measurement, Outcome, Trust
+from overnight.policies.ratchet import Ratchet
+from overnight.testing import MemoryLedger
+
+TERMS = contract(
+    guards=(Guard(metric="side", max_regress=1.0),), holdout=Holdout(certify="./certify"), stop=Stop(experiments=4)
+)  # fmt: skip
+
+
+class PowerCutError(Exception):
+    """The machine is gone."""
+
+
+class Frail:
+    """A ledger whose machine dies at its `cut`-th append, before or after the entry is durable."""
+
+    def __init__(self, ledger, cut, after):
+        self.ledger, self.left, self.after = ledger, cut, after
+
+    def read(self, after=""):
+        return self.ledger.read(after)
+
+    def append(self, events, *, head, candidate="", durable=False):
+        self.left -= 1
+        if self.left == 0 and not self.after:
+            raise PowerCutError
+        entry = self.ledger.append(events, head=head, candidate=candidate, durable=durable)
+        if self.left == 0:
+            raise PowerCutError
+        return entry
+
+
+class Shelf:
+    """A workspace whose trees are the texts of one file."""
+
+    def __init__(self):
+        self.texts = {"t0": "5"}
+
+    def checkout(self, tree, into):
+        into.mkdir(parents=True, exist_ok=True)
+        (into / "a.py").write_text(self.texts[tree])
+
+    def gate(self, directory, parent, terms, summary):
+        text = (directory / "a.py").read_text()
+        tree = "t" + hashlib.sha256(text.encode()).hexdigest()[:8] if text != "5" else "t0"
+        self.texts[tree] = text
+        return Change(tree=tree, commit=f"c-{tree}", parent=parent, paths=("a.py",))
+
+
+class Ruler:
+    """A deterministic judge that counts how often it was asked about each tree, split and seed."""
+
+    def __init__(self, shelf):
+        self.shelf, self.asked = shelf, []
+
+    def measure(self, tree, seed, split=""):
+        self.asked.append((tree, seed, split))
+        try:
+            value = float(self.shelf.texts[tree])
+        except ValueError:
+            return Measurement(failure=Failure(code="exit", detail="no number"), seed=seed, split=split, seconds=1.0)
+        return Measurement(
+            values=(("m", value), ("side", 1.0)), seed=seed, split=split, seconds=1.0, trust=Trust.scored
+        )  # fmt: skip
+
+
+def laboratory(ledger, folder, texts):
+    shelf = Shelf()
+    for text in texts:
+        shelf.texts["t" + hashlib.sha256(text.encode()).hexdigest()[:8]] = text
+    steps = [Step(summary=text, files=(("a.py", text),)) for text in texts]
+    recorder = Recorder(ledger, [], lambda: 1.0)
+    lab = Laboratory(
+        contract=TERMS,
+        recorder=recorder,
+        workspace=shelf,
+        judge=Ruler(shelf),
+        agent=Scripted(steps),
+        policy=Ratchet(),
+        agent_name="scripted",
+        policy_name="ratchet",
+        scratch=folder,
+        counts=lambda _tree: (("loc", 1.0), ("diff_lines", 0.0)),
+        stop=TERMS.stop,
+        progress=lambda *_: None,
+        monotonic=lambda: 0.0,
+        rested=lambda: None,
+    )
+    if not recorder.state.digest:
+        open_segment(lab, opening(contract=TERMS, seed=7))
+    return lab
+
+
+def story(state):
+    rows = [(item.number, item.tree, item.outcome, item.value, item.reason) for item in state.experiments]
+    readings = [[(run.seed, run.split, run.values) for run in item.readings] for item in state.experiments]
+    looks = [[(run.seed, run.values) for run in item.holdout] for item in state.experiments]
+    return rows, readings, looks, state.kept, state.counts.evaluations, state.certificate, state.closed
+
+
+values = st.sampled_from(["4", "6", "3", "5", "crash", "4.5", "2"])
+
+
+@settings(max_examples=25)
+@given(st.lists(values, min_size=4, max_size=4), st.lists(st.tuples(st.integers(1, 14), st.booleans()), max_size=5))
+def test_however_often_it_is_killed_the_night_ends_the_same(texts, cuts):
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        calm = run_study(laboratory(MemoryLedger(), folder / "calm", texts))
+        ledger = MemoryLedger()
+        for cut, after in cuts:
+            try:
+                run_study(laboratory(Frail(ledger, cut, after), folder / "storm", texts))
+            except PowerCutError:
+                continue
+        storm = run_study(laboratory(ledger, folder / "storm", texts))
+    assert story(storm) == story(calm)
+    assert all(item.outcome is not None for item in storm.experiments)
+    assert storm.experiments[0].outcome is Outcome.baseline
+
+
+@settings(max_examples=25)
+@given(st.lists(values, min_size=4, max_size=4), st.integers(1, 30))
+def test_a_finished_measurement_is_never_taken_again(texts, cut):
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        ledger = MemoryLedger()
+        first = second = None
+        try:
+            first = laboratory(Frail(ledger, cut, after=True), folder, texts)
+            run_study(first)
+        except PowerCutError:
+            pass
+        second = laboratory(ledger, folder, texts)
+        recorded = {
+            (item.tree, run.seed, run.split)
+            for item in second.recorder.state.experiments
+            for run in (*item.readings, *item.holdout)
+        }
+        run_study(second)
+        assert not recorded & set(second.judge.asked)
