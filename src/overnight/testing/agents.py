@@ -147,13 +147,16 @@ def fingerprint(folder: Path, without: tuple[Path, ...] = ()) -> dict[str, str]:
 
 
 def _processes(workdir: Path) -> dict[int, str]:
-    """Living processes below this one or with their current folder in `workdir`, by id."""
+    """Living processes below this one or with their current folder in `workdir`, by id.
+
+    The sandbox's guardian is left out: it belongs to the process that uses boxes and ends with it.
+    """
     ours = {child.pid for child in psutil.Process().children(recursive=True)}
     found = {}
     for process in psutil.process_iter():
         try:
             inside = process.pid in ours or Path(process.cwd()).is_relative_to(workdir)
-            if inside and process.status() != psutil.STATUS_ZOMBIE:
+            if inside and process.status() != psutil.STATUS_ZOMBIE and "overnight-guardian" not in process.cmdline():
                 found[process.pid] = process.name()
         except (psutil.Error, OSError):
             continue
