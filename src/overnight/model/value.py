@@ -2,7 +2,7 @@
 
 import hashlib
 import math
-from typing import Any
+from typing import Any, get_args, get_type_hints
 
 import msgspec
 
@@ -22,8 +22,28 @@ class Value(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """
 
     def __post_init__(self) -> None:
-        for name in self.__struct_fields__:
-            _require_finite(name, getattr(self, name))
+        kind = type(self)
+        names = _NUMBERS[kind] if kind in _NUMBERS else _numbers(kind)
+        for name in names:
+            value = getattr(self, name)
+            if value is not None:
+                _require_finite(name, value)
+
+
+# Which fields of a class can hold floats: looking into every field of every value would cost more than all else that
+# happens to a value, and a state holds thousands of experiments that were checked when they were made.
+_NUMBERS: dict[type[Value], tuple[str, ...]] = {}
+
+
+def _numbers(kind: type[Value]) -> tuple[str, ...]:
+    hints = get_type_hints(kind)
+    found = tuple(name for name in kind.__struct_fields__ if _mentions_float(hints[name]))
+    _NUMBERS[kind] = found
+    return found
+
+
+def _mentions_float(hint: object) -> bool:
+    return hint in (float, Any) or any(_mentions_float(part) for part in get_args(hint))
 
 
 def _require_finite(name: str, value: object) -> None:
