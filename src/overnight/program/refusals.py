@@ -41,6 +41,15 @@ def refuse(root: Mapping, findings: Findings) -> frozenset[str]:
     return frozenset(dealt)
 
 
+def not_enforced() -> tuple[str, ...]:
+    """What `refuse` reports, one Markdown phrase each, for the documentation."""
+    keys = [f"`{path}` (only {' or '.join(f'`{text}`' for text in texts)})" for path, texts in _DEFAULTS_ONLY.items()]
+    keys.append("`keep.policy` " + ", ".join(f"`{name}`" for name in _LATER_POLICIES))
+    values = {path: message for path, (_, message, _fix) in _REFUSED_VALUES.items()}
+    lists = {path: message for path, (message, _fix) in _REFUSED_LISTS.items()}
+    return (*keys, *(f"`{path}`: {message}" for path, message in (lists | values).items()))
+
+
 def _add(findings: Findings, path: str, message: str, fix: str) -> None:
     findings.add("not-enforced", message, at=path, read=path.rpartition(".")[2], fix=fix)
 

@@ -61,5 +61,5 @@ def policy_name(contract: Contract, options: Options) -> str:
     if name in LATER_POLICIES:
         raise UsageError(f"the policy {name} is not in this version: choose one of {', '.join(POLICIES)}")
     near = nearest(name, (*POLICIES, *LATER_POLICIES))
-    hint = f", did you mean {near}?" if near else ""
-    raise UsageError(f"there is no policy {name!r}{hint} Choose one of {', '.join(POLICIES)}")
+    hint = f" Did you mean {near}?" if near else ""
+    raise UsageError(f"there is no policy {name!r}.{hint} Choose one of {', '.join(POLICIES)}")
