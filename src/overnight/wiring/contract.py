@@ -5,6 +5,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
+from msgspec.structs import replace
+
 from overnight.errors import ContractError, UsageError
 from overnight.model.contract import Contract
 from overnight.model.problem import Problem
@@ -51,7 +53,15 @@ def read_contract(site: Site) -> tuple[Contract, str]:
     except UnicodeDecodeError as error:
         raise UsageError(f"{path} is not UTF-8 text (byte {error.start}): save it as UTF-8") from None
     contract = parse(text, file=str(path), folder=site.prefix, program=path.name, sources=_sources(path.parent))
+    if "env_dirs" not in contract.written:
+        contract = replace(contract, env_dirs=_environments(path.parent))
     return contract, text
+
+
+def _environments(folder: Path) -> tuple[str, ...]:
+    """Installed environments beside program.md: boxes get them read-only, at their place."""
+    virtual = tuple(name for name in (".venv", "venv") if (folder / name / "pyvenv.cfg").is_file())
+    return virtual + (("node_modules",) if (folder / "node_modules").is_dir() else ())
 
 
 def inspect_contract(site: Site) -> Loaded:
