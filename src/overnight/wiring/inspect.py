@@ -8,6 +8,7 @@ from pathlib import Path, PurePosixPath
 
 from overnight.errors import UsageError
 from overnight.model.contract import Direction, Guard
+from overnight.rules.scope import matches
 from overnight.wiring.site import Site
 
 _BENCHMARKS = (
@@ -70,6 +71,11 @@ def inspect(site: Site, tree: str, *, run: str = "", edit: tuple[str, ...] = ())
     if not edit:
         edit = _editable(files, run)
         why.append(f"editable: {', '.join(edit)} (your source files, without tests, docs and the benchmark)")
+    elif not any(matches(edit, path) for path in files):
+        raise UsageError(
+            f"--edit {', '.join(edit)} matches no file that git tracks in {site.program.parent}: commit it, or "
+            "name one that is"
+        )
     return Draft(run, edit, _tests(files, edit), tuple(why))
 
 
