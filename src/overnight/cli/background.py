@@ -7,8 +7,6 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from overnight.cli.run import log_file, own_command
-
 if TYPE_CHECKING:
     from overnight.wiring import Site
     from overnight.wiring.options import Options
@@ -35,8 +33,8 @@ def run_in_background(site: "Site", options: "Options", arguments: list[str]) ->
     box_for(loaded.contract, options.isolation)
     _refuse_second(site)
     site.folder.mkdir(parents=True, exist_ok=True)
-    log = log_file(site)
-    process = start_detached([*own_command(), *arguments, "--foreground"], log)
+    log = site.folder / "run.log"
+    process = start_detached([sys.executable, "-m", "overnight", *arguments, "--foreground"], log)
     say(f"running in the background as process {process.pid}; closing this terminal does not stop it")
     pressed = 0
     while True:

@@ -4,7 +4,6 @@ import os
 import signal
 import sys
 from collections.abc import Callable
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -168,13 +167,3 @@ def finish(state: "State", json: bool) -> None:
 
     say(headline(state))
     say("next: `overnight report` for the whole story, `overnight log` for every experiment")
-
-
-def own_command() -> list[str]:
-    """The command line that starts this very overnight again."""
-    return [sys.executable, "-m", "overnight"]
-
-
-def log_file(site: "Site") -> Path:
-    """Where a background run writes what it would have said."""
-    return site.folder / "run.log"

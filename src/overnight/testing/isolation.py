@@ -64,6 +64,8 @@ def is_free(lock: Path, seconds: float = 0.0) -> bool:
 class IsolationContract(SandboxContract):
     """Everything of SandboxContract, and what isolation means."""
 
+    isolated = True
+
     def test_what_is_not_mounted_does_not_exist(self, tmp_path: Path) -> None:
         """A canary beside the box's own folder."""
         canary, room = tmp_path / "canary", tmp_path / "room"
