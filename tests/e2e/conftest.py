@@ -37,6 +37,7 @@ class Project:
         self.root = root
         self.environment = {
             **{key: value for key, value in os.environ.items() if not key.startswith(("GIT_", "OVERNIGHT_"))},
+            "PATH": os.pathsep.join([os.path.dirname(sys.executable), os.environ["PATH"]]),  # as in an active venv
             "XDG_CACHE_HOME": str(cache),
             "NO_COLOR": "1",
         }
