@@ -106,6 +106,13 @@ def test_an_agent_that_does_not_exist(project):
     refused(project, "run", "--agent", "command no-such-agent --now", says=["no-such-agent"])
 
 
+def test_an_agent_script_that_its_checkout_will_not_hold(project):
+    project.write({"improve.py": "print('hello')\n", "../outside.py": "print('hello')\n"})
+    for name in ("improve.py", "../outside.py"):
+        path = str((project.root / name).resolve())
+        refused(project, "run", "--agent", f"command python3 {name}", says=[name, "absolute path", path])
+
+
 def test_options_that_make_no_sense(project):
     refused(project, "run", "--wall", "soon", says=["soon", "5m"])
     refused(project, "run", "--policy", "rachet", says=["rachet", "ratchet"])

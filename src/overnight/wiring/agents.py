@@ -1,5 +1,6 @@
 """An agent's name or command line, made into an Agent."""
 
+import shlex
 import sys
 from itertools import takewhile
 from pathlib import Path
@@ -14,6 +15,8 @@ from overnight.program.findings import nearest
 from overnight.sandbox import resolve
 from overnight.wiring.options import AGENTS
 from overnight.wiring.rooms import Rooms
+
+_LONGEST_NAME = 255
 
 
 def split_agent(name: str) -> tuple[str, str]:
@@ -37,8 +40,8 @@ def split_agent(name: str) -> tuple[str, str]:
     )
 
 
-def build_agent(name: str, rooms: Rooms) -> Agent:
-    """The agent that `name` describes.
+def build_agent(name: str, rooms: Rooms, tree: str) -> Agent:
+    """The agent that `name` describes, for a study on git tree `tree`.
 
     Raises:
         UsageError: no such agent, a missing script, or an environment variable that is not set.
@@ -51,6 +54,7 @@ def build_agent(name: str, rooms: Rooms) -> Agent:
         if not path.is_file():
             raise UsageError(f'there is no script {path}: --agent "scripted FILE" takes a JSON or TOML file of steps')
         return Scripted.load(path)
+    _refuse_lost_files(rest, rooms, tree)
     return _command(rest, rooms)
 
 
@@ -98,6 +102,31 @@ def _command(line: str, rooms: Rooms) -> Agent:
             grace=contract.budget.grace,
         ),
     )
+
+
+def _refuse_lost_files(line: str, rooms: Rooms, tree: str) -> None:
+    """Refuse a relative word that names a file here which the checkout will not hold.
+
+    Otherwise the command would fail in every experiment, each of them recorded as an agent that changed nothing.
+    """
+    repository = rooms.site.repository
+    tracked = repository.files(tree)
+    try:
+        words = shlex.split(line, comments=True)
+    except ValueError:  # an open quote: the shell will say so better than we can
+        return
+    for word in words:
+        path = Path.cwd() / word
+        if word.startswith(("/", "~")) or len(word) > _LONGEST_NAME or "\0" in word or not path.is_file():
+            continue
+        place = path.resolve()
+        inside = place.is_relative_to(repository.root)
+        if inside and place.relative_to(repository.root).as_posix() in tracked:
+            continue
+        raise UsageError(
+            f"the agent's command names {word}, which is not in the commit that the agent gets a checkout of: write "
+            f"its absolute path, {place}"
+        )
 
 
 def hidden_folders(contract: Contract, root: Path) -> tuple[Path, ...]:

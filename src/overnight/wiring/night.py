@@ -85,7 +85,7 @@ def _night(rooms: Rooms, loaded: Loaded, sinks: Sequence[Sink], stopping: Stoppi
     tier = rooms.sandbox.covers().tier
     base, tree, moved = _base(rooms, loaded, recorder.state, tier)
     agent_name = options.agent or contract.agent.use
-    agent = build_agent(agent_name, rooms)
+    agent = build_agent(agent_name, rooms, tree)
     laboratory = Laboratory(
         contract=contract,
         recorder=recorder,
