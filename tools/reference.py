@@ -32,7 +32,7 @@ _CONTRACT_HEAD = f"""# program.md: every key
 {MADE}
 
 The front matter of `program.md` is YAML (1.2, core schema) between two lines `---`; the text below is for agents.
-Required are `metric`, `edit`, and `run` or `drive`. `overnight check` prints all of it with the defaults, and `overnight
+Required are `metric`, `edit`, and `run` or `drive`. `overnight check` prints all of it with the defaults, `overnight
 check --schema` a JSON Schema for your editor. An unknown key is an error that names the nearest known one.
 
 ## Keys
