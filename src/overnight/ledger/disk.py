@@ -42,7 +42,7 @@ def explained(doing: str, place: Path) -> Iterator[None]:
         raise explain(error, doing, place) from error
 
 
-def sync_folder(folder: Path) -> None:
+def sync_folder(folder: Path | str) -> None:
     """Return once the names in `folder` are on the disk."""
     descriptor = os.open(folder, os.O_RDONLY | os.O_CLOEXEC)
     try:
@@ -62,14 +62,14 @@ def make_folders(folder: Path) -> None:
         sync_folder(new.parent)
 
 
-def write_new(path: Path, data: bytes, mode: int = 0o666) -> None:
+def write_new(path: Path | str, data: bytes, mode: int = 0o666) -> None:
     """Write a file that must not exist; its bytes are on the disk when this returns, its name may not be."""
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, mode)
     try:
         _write_all(descriptor, data)
         os.fsync(descriptor)
     except BaseException:  # whatever interrupts the write, half a file must not stay
-        path.unlink(missing_ok=True)
+        Path(path).unlink(missing_ok=True)
         raise
     finally:
         os.close(descriptor)
@@ -81,7 +81,7 @@ def _write_all(descriptor: int, data: bytes) -> None:
         left = left[os.write(descriptor, left) :]
 
 
-def read_file(path: Path) -> bytes:
+def read_file(path: Path | str) -> bytes:
     """The content of a small file, with as few system calls as there can be: every append reads several."""
     descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     try:

@@ -131,7 +131,7 @@ class Journal:
         present = self.head()
         if present != head:
             raise ConflictError(f"{self._place.ref} is at {present[:12] or 'nothing'}, not at {head[:12] or 'nothing'}")
-        if candidate:
+        if candidate and not self._objects.is_loose_commit(candidate):
             self._require_commit(self._objects.reader(), candidate)
         if not head:
             self._objects.write("tree", b"")

@@ -47,7 +47,8 @@ def compose(contract: Contract, state: State, ask: Ask, number: int, seed: int) 
 
 def quoted(text: str, limit: int = LINE_LIMIT) -> str:
     """Words of an agent or a log as one bounded line of data: no control characters, no code fences."""
-    line = " ".join("".join(char if char.isprintable() else " " for char in text).split())
+    plain = text if text.isprintable() else "".join(char if char.isprintable() else " " for char in text)
+    line = " ".join(plain.split())
     return line.replace("`", "'")[:limit]
 
 

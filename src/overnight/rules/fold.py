@@ -67,6 +67,12 @@ def mean_value(readings: Iterable[Measurement], metric: str) -> float | None:
     return sum(values) / len(values) if values else None
 
 
+def _compact(run: Measurement) -> Measurement:
+    """The same measurement, whose names are shared with all others: a night holds tens of thousands of them."""
+    values = tuple((sys.intern(name), value) for name, value in run.values)
+    return replace(run, values=values, host=sys.intern(run.host), limits=sys.intern(run.limits))
+
+
 class Folding:
     """A fold in progress. `add` groups in ledger order, take `state` whenever needed."""
 
@@ -168,13 +174,17 @@ class Folding:
         old = self._experiment(event.number, event)
         said = {name: getattr(event, name) for name in _PROPOSED_FIELDS}
         said["agent"] = sys.intern(event.agent) if event.agent else old.agent
+        parent = self._experiments[old.parent].commit if old.parent < event.number else ""
+        said["parent_commit"] = parent if parent == event.parent_commit else event.parent_commit
+        said["paths"] = tuple(map(sys.intern, event.paths))
+        said["parameters"] = tuple((sys.intern(name), value) for name, value in event.parameters)
         self._experiments[event.number] = replace(old, seconds=old.seconds + event.seconds, **said)
         self._seconds += event.seconds
         self._cost += event.cost_usd
 
     def _measured(self, event: Measured) -> None:
         old = self._experiment(event.number, event)
-        measurement = event.measurement
+        measurement = _compact(event.measurement)
         self._counts["evaluations"] += 1
         self._seconds += measurement.seconds
         changes: dict[str, Any] = {"seconds": old.seconds + measurement.seconds}

@@ -13,6 +13,7 @@ import importlib.util
 import itertools
 import os
 import shutil
+import stat
 import subprocess
 from pathlib import Path
 
@@ -63,14 +64,12 @@ class Bubblewrap:
             MachineError: a mount's source does not exist, or bwrap failed otherwise.
         """
         self._program = self._program or locate()
-        for mount in box.mounts:
-            if mount.kind != "tmpfs" and not os.path.lexists(mount.source):
-                raise MachineError(f"the box needs {mount.source} (as {mount.target}), which does not exist")
         mounts = _ordered(box)
+        links = _links(mounts)
         adopt_orphans()
         cores = pick_cores(box.limits.cpus, next(self._turns))
         temporary = tuple(mount.target for mount in mounts if mount.kind == "tmpfs")
-        boxed, outputs = spawn(self._program, box, _arguments(box, mounts), temporary)
+        boxed, outputs = spawn(self._program, box, _arguments(box, mounts, links), temporary)
         try:
             boxed.release(box.limits, cores)
             folders = tuple(mount.source for mount in mounts if mount.kind == "write")
@@ -125,7 +124,25 @@ def _depth(path: str) -> int:
     return sum(1 for part in path.split("/") if part)
 
 
-def _arguments(box: Box, mounts: list[Mount]) -> list[str]:
+def _links(mounts: list[Mount]) -> frozenset[str]:
+    """Which sources are links.
+
+    Raises:
+        MachineError: a source does not exist.
+    """
+    links = set()
+    for mount in mounts:
+        if mount.kind != "tmpfs":
+            try:
+                mode = os.lstat(mount.source).st_mode
+            except OSError:
+                raise MachineError(f"the box needs {mount.source} (as {mount.target}), which does not exist") from None
+            if stat.S_ISLNK(mode):
+                links.add(mount.source)
+    return frozenset(links)
+
+
+def _arguments(box: Box, mounts: list[Mount], links: frozenset[str]) -> list[str]:
     """What bwrap reads from its --args descriptor: the box without its command, unseen by `ps`."""
     words = ["--unshare-all", *(["--share-net"] if box.network else []), "--unshare-user", "--disable-userns"]
     words += ["--cap-drop", "ALL", "--die-with-parent", "--new-session", "--clearenv"]
@@ -134,7 +151,7 @@ def _arguments(box: Box, mounts: list[Mount]) -> list[str]:
     for mount in mounts:
         if mount.kind == "tmpfs":
             words += ["--size", str(mount.size or TEMPORARY_BYTES), "--tmpfs", mount.target]
-        elif _stays_a_link(mount, own_places):
+        elif mount.source in links and _stays_a_link(mount, own_places):
             words += ["--symlink", os.readlink(mount.source), mount.target]  # noqa: PTH115 - text in, text out
         else:
             words += ["--ro-bind" if mount.kind == "read" else "--bind", mount.source, mount.target]
@@ -149,8 +166,8 @@ def _arguments(box: Box, mounts: list[Mount]) -> list[str]:
 
 
 def _stays_a_link(mount: Mount, own_places: list[str]) -> bool:
-    """Whether a link at its own place can stay one, because what it points to is shown at its own place too."""
-    if mount.source != mount.target or not os.path.islink(mount.source):  # noqa: PTH114 - thirty mounts, every box
+    """Whether the link `mount.source` can stay a link, because what it points to is shown at its own place too."""
+    if mount.source != mount.target:
         return False
     real = os.path.realpath(mount.source)
     return any(

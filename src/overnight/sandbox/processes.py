@@ -127,11 +127,9 @@ def out_of_memory_kills() -> int:
 
 def counter(table: bytes, name: bytes) -> int:
     """The number beside `name` in a table of `name number` lines; 0 when it is not there."""
-    for line in table.splitlines():
-        words = line.split()
-        if len(words) == 2 and words[0] == name:
-            return int(words[1])
-    return 0
+    _, _, rest = (b"\n" + table).partition(b"\n" + name + b" ")
+    number = rest.partition(b"\n")[0].strip()
+    return int(number) if number.isdigit() else 0
 
 
 def _look_portably(pid: int) -> Process | None:

@@ -3,12 +3,13 @@
 import glob
 from pathlib import Path
 
-from overnight.model.contract import Contract
-from overnight.model.state import State
+from overnight.model.contract import Contract, Objective
+from overnight.model.event import Measured, Opened
+from overnight.model.experiment import Measurement
 from overnight.model.value import lookup
 from overnight.program import Facts, places
 from overnight.rules.noise import sigma
-from overnight.wiring.site import Site, read_state
+from overnight.wiring.site import Site
 
 _SOURCE_LIMIT = 512 * 1024
 _SOURCES = 500
@@ -45,15 +46,15 @@ def _count(folder: Path, pattern: str) -> int:
 
 
 def _noise(site: Site, contract: Contract) -> float | None:
-    state = read_state(site)
-    if state.contract is None or state.contract.objective != contract.objective:
+    """The scatter of the last segment's baseline, found without folding all that came after it."""
+    objective: Objective | None = None
+    readings: list[Measurement] = []
+    for _, events in site.ledger.read():
+        for event in events:
+            if isinstance(event, Opened):
+                objective, readings = event.contract.objective, []
+            elif isinstance(event, Measured) and event.number == 0 and not event.measurement.split:
+                readings.append(event.measurement)
+    if objective is None or objective != contract.objective:
         return None
-    return sigma(values_of(state))
-
-
-def values_of(state: State) -> list[float]:
-    """The baseline's readings of the objective."""
-    if not state.experiments or state.contract is None:
-        return []
-    metric = state.contract.objective.metric
-    return [value for run in state.experiments[0].readings if (value := lookup(run.values, metric)) is not None]
+    return sigma([value for run in readings if (value := lookup(run.values, objective.metric)) is not None])

@@ -4,6 +4,7 @@ import json
 import os
 import re
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from overnight.program import check_name, slug
 from overnight.rules.fold import Folding
 from overnight.workspace import Repository
 
+_PROGRESS = 256
 _REF = re.compile(r"^refs/overnight/(?P<study>[^/]+)/ledger$")
 
 
@@ -97,13 +99,13 @@ def scratch_folder(site: Site, environment: Mapping[str, str]) -> Path:
 def write_progress(site: Site, phase: str, number: int, since: float, limit: float | None) -> None:
     """Tell whoever watches what is going on; a hint that may be lost, never the truth."""
     text = json.dumps({"phase": phase, "number": number, "since": since, "limit": limit, "pid": os.getpid()})
-    path = site.folder / "progress.json"
-    temporary = path.with_suffix(".tmp")
-    try:
-        temporary.write_text(text)
-        temporary.replace(path)
-    except OSError:
-        temporary.unlink(missing_ok=True)
+    with suppress(OSError):
+        file = os.open(site.folder / "progress.json", os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o666)
+        try:
+            # Always as long, so that one write in place replaces all of it.
+            os.pwrite(file, text.ljust(_PROGRESS).encode(), 0)
+        finally:
+            os.close(file)
 
 
 def _nearest(start: Path, root: Path) -> Path | None:
