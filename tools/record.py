@@ -97,7 +97,8 @@ def _draw(screen: str, name: str, title: str) -> None:
     IMAGES.mkdir(parents=True, exist_ok=True)
     drawn = console.export_svg(title=title, unique_id=name.partition(".")[0])
     offline = re.sub(r"@font-face\s*\{.*?\}\s*", "", drawn, flags=re.DOTALL)
-    (IMAGES / name).write_text(offline, encoding="utf-8")
+    spaced = offline.replace("<svg ", '<svg xml:space="preserve" ', 1)
+    (IMAGES / name).write_text(spaced, encoding="utf-8")
 
 
 if __name__ == "__main__":
