@@ -88,6 +88,29 @@ def test_interrupted_once_it_finishes_the_experiment_and_goes_on_later(project):
     assert project.status()["experiments"] == status["experiments"] + 1
 
 
+def test_ctrl_c_at_a_terminal_reaches_overnight_and_not_the_box(project):
+    project.write({"model.py": "import time\nX = 5  # range: -10..10\ntime.sleep(0.5)\nprint(f'loss: {X * X}')\n"})
+    project.commit()
+    process = subprocess.Popen(
+        [*OVERNIGHT, "run", "--foreground", "--experiments", "500"],
+        cwd=project.root,
+        env=project.environment,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+    for line in process.stdout:
+        if line.startswith("#1 tuner"):
+            break
+    time.sleep(0.3)  # now the candidate sleeps in its box
+    os.killpg(process.pid, signal.SIGINT)  # what a terminal does: the whole foreground group is told
+    process.communicate(timeout=60)
+    assert process.returncode == 0
+    assert [row["outcome"] for row in project.log()][1:] in (["keep"], ["discard"])
+
+
 def test_stop_ends_a_running_night_from_outside(project):
     process = subprocess.Popen(
         [*OVERNIGHT, "run", "--experiments", "500"],

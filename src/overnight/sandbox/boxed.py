@@ -76,6 +76,7 @@ def spawn(program: str, box: Box, words: Sequence[str], temporary: tuple[str, ..
                 stderr=streams["stderr"],
                 env=guarded(),
                 pass_fds=(*told.values(), *box.fds),
+                process_group=0,  # a Ctrl-C at the terminal is for us to answer, not for the box to die of
             )
         except OSError as error:
             raise MachineError(f"bubblewrap could not be started ({program}): {error}") from error
