@@ -5,7 +5,7 @@ import signal
 import subprocess
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Self
 
 if TYPE_CHECKING:
     from overnight.wiring import Site
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 def run_in_background(site: "Site", options: "Options", arguments: list[str]) -> None:
-    """Start `overnight run --foreground` detached and watch it until it ends, detaches or is stopped.
+    """Start `overnight run --foreground` detached and watch it until it ends.
 
     Raises:
         UsageError: whatever would be wrong with the run is said here, before anything is started.
@@ -21,7 +21,7 @@ def run_in_background(site: "Site", options: "Options", arguments: list[str]) ->
     """
     import typer
 
-    from overnight.cli.console import say, warn
+    from overnight.cli.console import say
     from overnight.cli.live import follow
     from overnight.wiring import read_state
     from overnight.wiring.contract import load
@@ -34,22 +34,44 @@ def run_in_background(site: "Site", options: "Options", arguments: list[str]) ->
     _refuse_second(site)
     site.folder.mkdir(parents=True, exist_ok=True)
     log = site.folder / "run.log"
-    process = start_detached([sys.executable, "-m", "overnight", *arguments, "--foreground"], log)
-    say(f"running in the background as process {process.pid}; closing this terminal does not stop it")
-    pressed = 0
-    while True:
-        try:
-            follow(site, until=lambda: process.poll() is not None, planned=planned)
-            break
-        except KeyboardInterrupt:
-            pressed += 1
-            process.send_signal(signal.SIGINT)
-            words = "stopping after this experiment; Ctrl-C once more stops now" if pressed == 1 else "stopping now"
-            warn(words)
-    code = process.wait()
+    with _Keys() as keys:
+        process = start_detached([sys.executable, "-m", "overnight", *arguments, "--foreground"], log)
+        say(f"running in the background as process {process.pid}; closing this terminal does not stop it")
+        follow(site, until=lambda: keys.passed_on(process), planned=planned)
+        code = process.wait()
     _last_words(log, code)
     if code:
         raise typer.Exit(code if code > 0 else 128 - code)
+
+
+class _Keys:
+    """Counts Ctrl-C while it is open; `passed_on` hands them to the run. Nothing else happens in the handler."""
+
+    def __init__(self) -> None:
+        self._pressed = 0
+        self._passed = 0
+        self._before: Any = None
+
+    def __enter__(self) -> Self:
+        self._before = signal.signal(signal.SIGINT, self._press)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        signal.signal(signal.SIGINT, self._before)
+
+    def _press(self, _signal: int, _frame: object) -> None:
+        self._pressed += 1
+
+    def passed_on(self, process: "subprocess.Popen[bytes]") -> bool:
+        """Tell `process` of new presses, the first as SIGINT, later ones as SIGTERM; whether it has ended."""
+        from overnight.cli.console import warn
+
+        while self._passed < self._pressed:
+            self._passed += 1
+            first = self._passed == 1
+            process.send_signal(signal.SIGINT if first else signal.SIGTERM)
+            warn("stopping after this experiment; Ctrl-C once more stops now" if first else "stopping now")
+        return process.poll() is not None
 
 
 def start_detached(command: list[str], log: Path) -> "subprocess.Popen[bytes]":

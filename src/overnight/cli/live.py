@@ -150,11 +150,13 @@ def sparkline(values: Sequence[float], columns: int) -> str:
 
 
 def _head(state: "State", elapsed: float, planned: int | None) -> list[str]:
+    if state.contract is None:
+        return [f"overnight  starting  {duration(elapsed)}", "the unchanged code is not measured yet"]
     found = numbers(state)
     of = f"/{planned}" if planned else ""
     money = f"  ${figure(found.cost_usd, 4)}" if found.cost_usd else ""
     first = (
-        f"{one_line(found.study, 40) or 'overnight'}  box {found.tier}  {duration(elapsed)}  "
+        f"{one_line(found.study, 40)}  box {found.tier}  {duration(elapsed)}  "
         f"experiments {found.experiments}{of}  kept {found.kept}{money}"
     )
     if found.baseline is None:
