@@ -11,6 +11,7 @@ from msgspec.structs import replace
 from overnight.engine.laboratory import Laboratory, remove
 from overnight.errors import UsageError
 from overnight.model.brief import AgentBudget
+from overnight.model.contract import Direction
 from overnight.model.event import Asked, Judged, Measured, Promoted, Proposed
 from overnight.model.experiment import Ask, Evaluation, Measurement, Outcome, Trust, Verdict
 from overnight.model.state import Experiment, State
@@ -211,9 +212,7 @@ def _reference(state: State, fresh: Pairs | None) -> Reference:
     values = fresh or averages(Evaluation(runs=tuple(run for run in best.readings if run.failure is None)), ())
     promoted = [state.experiments[number].value for number in (0, *state.kept)]
     known = [value for value in promoted if value is not None]
-    top = known[0]
-    for value in known:
-        top = value if contract.objective.gain(top, value) > 0 else top
+    top = min(known) if contract.objective.direction is Direction.minimize else max(known)
     return Reference(best=best, values=values, high_water=top)
 
 
