@@ -27,14 +27,14 @@ def command(line, folder, sandbox):
 class TestTuner(AgentContract):
     deterministic = True
 
-    def agent(self, folder):  # noqa: ARG002 - this agent keeps nothing
+    def agent(self, folder):
         return Tuner()
 
 
 class TestScripted(AgentContract):
     deterministic = True
 
-    def agent(self, folder):  # noqa: ARG002 - this agent keeps nothing
+    def agent(self, folder):
         return Scripted(
             [
                 Step(

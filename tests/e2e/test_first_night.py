@@ -179,3 +179,10 @@ def test_the_same_seed_gives_the_same_night(project, tmp_path):
             [(row["number"], row["outcome"], row["value"], tree) for row, tree in zip(rows, commits, strict=True)]
         )
     assert trees[0] == trees[1]
+
+
+def test_an_agent_that_fails_again_and_again_does_not_waste_the_night(project):
+    done = project.overnight("run", "--experiments", 50, "--agent", "command echo no credit left >&2; exit 9")
+    assert project.status()["experiments"] == 5
+    assert "failed 5 times in a row" in done.stdout
+    assert "no credit left" in done.stdout

@@ -44,8 +44,8 @@ class CommandAgent:
         OVERNIGHT_SEED       a whole number, fixed for this experiment, for whoever wants to be reproducible
         OVERNIGHT_WORKSPACE  path of the checkout's root (the command starts in it or below)
 
-    What it prints goes to `<transcripts>/<number>.log`, at most `limits.output` bytes of each stream; without a reply
-    its last printed line is shown as the summary. `limits.wall` is lowered to the proposal's budget.
+    What it prints goes to `<transcripts>/<label><number>.log`, at most `limits.output` bytes of each stream; without
+    a reply its last printed line is shown as the summary. `limits.wall` is lowered to the proposal's budget.
     """
 
     def __init__(  # noqa: PLR0913 - everything a box needs is named by the caller: nothing is read from the world here
@@ -60,6 +60,7 @@ class CommandAgent:
         network: bool = False,
         env: Mapping[str, str] | None = None,
         read: Sequence[Mount] = (),
+        label: str = "",
     ) -> None:
         self.line = line
         self._sandbox = sandbox
@@ -70,6 +71,7 @@ class CommandAgent:
         self._network = network
         self._env = dict(env or {})
         self._read = tuple(read)
+        self._label = label
 
     def propose(self, brief: Brief, workdir: Path, budget: AgentBudget) -> Proposal:
         """Run the command once and hand back its words; every process of it is dead when this returns.
@@ -127,7 +129,7 @@ class CommandAgent:
     def _keep_transcript(self, number: int, completed: Completed) -> str:
         """Write what was printed and return the file's name within the folder of transcripts."""
         self._transcripts.mkdir(parents=True, exist_ok=True)
-        name = f"{number}.log"
+        name = f"{self._label}{number}.log"
         more = b"\n[more was printed and is not kept]\n" if completed.flooded else b""
         text = b"=== stdout ===\n" + completed.stdout + b"\n=== stderr ===\n" + completed.stderr + more
         (self._transcripts / name).write_bytes(text)

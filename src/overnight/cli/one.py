@@ -18,12 +18,12 @@ def show(*, number: Number, study: Study = None, repo: Repo = HERE, json: Json =
     from overnight.cli.console import say, say_json
     from overnight.report.summary import details
 
-    _, state = open_study(repo, study)
+    site, state = open_study(repo, study)
     experiment = pick(state, number)
     if json:
         say_json(details(state, experiment))
     else:
-        say(show_text(state, experiment))
+        say(show_text(state, experiment, site.folder / "transcripts"))
 
 
 def diff(
@@ -85,7 +85,7 @@ def ends(state: "State", experiment: "Experiment", *, base: bool) -> tuple[str, 
     return old, experiment.commit, "changed nothing"
 
 
-def show_text(state: "State", experiment: "Experiment") -> str:
+def show_text(state: "State", experiment: "Experiment", transcripts: "Path") -> str:
     """What `show` prints for people. Every word of an agent or candidate is escaped."""
     from overnight.cli.console import outcome_cell, pairs
     from overnight.report.summary import row
@@ -117,7 +117,7 @@ def show_text(state: "State", experiment: "Experiment") -> str:
         *(("breach", _breach(breach.path, breach.rule, breach.detail)) for breach in experiment.breaches[:20]),
         ("dropped", ", ".join(one_line(path, 80) for path in experiment.dropped[:20])),
         ("note", one_line(experiment.note, 400)),
-        ("transcript", one_line(experiment.transcript, 400)),
+        ("transcript", one_line(str(transcripts / experiment.transcript), 400) if experiment.transcript else ""),
         ("spent", duration(experiment.seconds) + money),
     ]  # fmt: skip
     lines = [f"Experiment #{experiment.number} of {one_line(state.study, 60)}", ""]

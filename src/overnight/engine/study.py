@@ -13,6 +13,7 @@ from overnight.model.state import State
 from overnight.rules.budget import Spending, exhausted
 
 _FRUITLESS = 25
+_FAILURES = 5
 _WASTED = {Outcome.duplicate, Outcome.crash, Outcome.violation}
 
 
@@ -59,10 +60,16 @@ def _reserve(state: State) -> float:
 
 
 def _fruitless(lab: Laboratory, state: State) -> str:
-    """An open-ended night ends when nothing can be measured any more."""
+    """A night ends when its agent fails again and again; an open-ended one also when nothing can be measured any more.
+
+    An agent that failed is one that changed nothing and has a note saying what went wrong.
+    """
+    last = state.experiments[-_FAILURES:]
+    if len(last) == _FAILURES and all(
+        item.outcome is Outcome.duplicate and item.note and not item.paths for item in last
+    ):
+        return f"the agent failed {_FAILURES} times in a row without changing anything; the last time: {last[-1].note}"
     if lab.stop.experiments is not None or state.counts.experiments < _FRUITLESS:
         return ""
-    last = state.experiments[-_FRUITLESS:]
-    if all(item.outcome in _WASTED for item in last):
-        return f"the last {_FRUITLESS} proposals were duplicates, crashes or violations"
-    return ""
+    wasted = all(item.outcome in _WASTED for item in state.experiments[-_FRUITLESS:])
+    return f"the last {_FRUITLESS} proposals were duplicates, crashes or violations" if wasted else ""

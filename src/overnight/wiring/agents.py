@@ -19,6 +19,13 @@ from overnight.wiring.rooms import Rooms
 _LONGEST_NAME = 255
 
 
+AGENT_MEMORY = 16 * 1024**3
+AGENT_DISK = 8 * 1024**3
+AGENT_PIDS = 1024
+AGENT_OUTPUT = 8 * 1024**2
+"""Bounds on an agent's box: wide, because they only protect the machine; the contract's budget is the candidate's."""
+
+
 def split_agent(name: str) -> tuple[str, str]:
     """("tuner", ""), ("scripted", FILE) or ("command", LINE).
 
@@ -40,7 +47,7 @@ def split_agent(name: str) -> tuple[str, str]:
     )
 
 
-def build_agent(name: str, rooms: Rooms, tree: str) -> Agent:
+def build_agent(name: str, rooms: Rooms, tree: str, segment: int) -> Agent:
     """The agent that `name` describes, for a study on git tree `tree`.
 
     Raises:
@@ -55,7 +62,7 @@ def build_agent(name: str, rooms: Rooms, tree: str) -> Agent:
             raise UsageError(f'there is no script {path}: --agent "scripted FILE" takes a JSON or TOML file of steps')
         return Scripted.load(path)
     _refuse_lost_files(rest, rooms, tree)
-    return _command(rest, rooms)
+    return _command(rest, rooms, segment)
 
 
 def baseline_parameters(name: str, rooms: Rooms, tree: str) -> Words:
@@ -67,7 +74,7 @@ def baseline_parameters(name: str, rooms: Rooms, tree: str) -> Words:
     return parameters_of(folder / rooms.contract.folder, rooms.contract.edit)
 
 
-def _command(line: str, rooms: Rooms) -> Agent:
+def _command(line: str, rooms: Rooms, segment: int) -> Agent:
     contract, environment = rooms.contract, rooms.options.environment
     spec, root = contract.agent, rooms.site.repository.root
     missing = [variable for variable in spec.pass_env if variable not in environment]
@@ -92,13 +99,14 @@ def _command(line: str, rooms: Rooms) -> Agent:
         transcripts=rooms.site.folder / "transcripts",
         network=spec.network is not None,
         env={variable: environment[variable] for variable in spec.pass_env},
+        label=f"{segment}-" if segment > 1 else "",
         read=(*(_readable(path) for path in spec.read), *scripts),
         limits=Limits(
             wall=spec.wall,
-            memory=contract.budget.memory,
-            pids=max(contract.budget.pids, 512),
-            disk=contract.budget.disk,
-            output=8 * 1024**2,
+            memory=max(contract.budget.memory, AGENT_MEMORY),
+            pids=max(contract.budget.pids, AGENT_PIDS),
+            disk=max(contract.budget.disk, AGENT_DISK),
+            output=AGENT_OUTPUT,
             grace=contract.budget.grace,
         ),
     )

@@ -85,7 +85,8 @@ def _night(rooms: Rooms, loaded: Loaded, sinks: Sequence[Sink], stopping: Stoppi
     tier = rooms.sandbox.covers().tier
     base, tree, moved = _base(rooms, loaded, recorder.state, tier)
     agent_name = options.agent or contract.agent.use
-    agent = build_agent(agent_name, rooms, tree)
+    begins = _begins(rooms, recorder.state, (base, tree), tier)
+    agent = build_agent(agent_name, rooms, tree, recorder.state.segments + begins)
     laboratory = Laboratory(
         contract=contract,
         recorder=recorder,
@@ -133,6 +134,13 @@ def _differs(site: Site, old: str, new: str) -> bool:
     return before != after
 
 
+def _begins(rooms: Rooms, state: State, base: tuple[str, str], tier: Tier) -> bool:
+    """Whether this start begins a new segment rather than going on with the last one."""
+    commit, tree = base
+    goes_on = state.digest == identity_of(rooms.contract, tree, rooms.seals, tier)
+    return not goes_on or (rooms.options.rebase and state.base != commit)
+
+
 def _reseed(laboratory: Laboratory, seed: int | None) -> tuple[str, ...]:
     state = laboratory.recorder.state
     if seed is None or seed == state.seed:
@@ -148,7 +156,7 @@ def _begin(laboratory: Laboratory, rooms: Rooms, loaded: Loaded, base: tuple[str
     state, options = laboratory.recorder.state, rooms.options
     commit, tree = base
     identity = identity_of(rooms.contract, tree, rooms.seals, tier)
-    if state.digest == identity and not (options.rebase and state.base != commit):
+    if not _begins(rooms, state, base, tier):
         return _reseed(laboratory, options.seed)
     open_segment(
         laboratory,
