@@ -1,4 +1,8 @@
-"""What the ledger costs: an append, reading a long history, memory. Run it: python benchmarks/ledger.py."""
+"""What the ledger costs: an append, reading and folding a long history, memory.
+
+The first appends are real ones, synced and packed as a run does it; the rest of the history is written into one pack.
+Reading and folding happen in a process that did nothing else. Run it: python benchmarks/ledger.py
+"""
 
 import os
 import resource
@@ -9,12 +13,20 @@ import tempfile
 import time
 from pathlib import Path
 
+from history import append_packed
+from measuring import Figures, sync_seconds
+
 from overnight.ledger import Journal
-from overnight.model.contract import Tier
-from overnight.model.event import Asked, Judged, Measured, Proposed
+from overnight.model.contract import Contract, Objective, Tier
+from overnight.model.event import Asked, Judged, Measured, Opened, Proposed
 from overnight.model.experiment import Measurement, Outcome, Trust
+from overnight.rules.fold import Folding
 
 EVENTS = 40_000
+APPENDED = 2_000
+
+CONTRACT = Contract(title="Lower the loss", prose="", objective=Objective(metric="val_bpb"), edit=("train.py",))
+OPENED = Opened(study="bench", digest="0" * 64, contract=CONTRACT, base="0" * 40, tree="0" * 40)
 
 
 def group(at):
@@ -73,15 +85,15 @@ def megabytes():
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6
 
 
-def write(folder):
-    """Append everything, every second entry durable, packing as a run does."""
+def write(folder, figures):
+    """The first appends one by one, every second durable, packing as a run does; then all the others at once."""
     subprocess.run(["git", "init", "-q", folder], check=True)
     journal = Journal(folder / ".git", "bench")
-    head = ""
+    head = journal.append((OPENED,), head="")
     seconds = {False: [], True: []}
     packing = 0.0
     cpu = time.process_time()
-    for at in range(EVENTS):
+    for at in range(APPENDED):
         durable = at % 4 >= 2
         begin = time.perf_counter()
         head = journal.append(group(at), head=head, durable=durable)
@@ -90,42 +102,56 @@ def write(folder):
         journal.compact_if_due()
         packing += time.perf_counter() - begin
     cpu = time.process_time() - cpu
-    print(f"append, median         {statistics.median(seconds[False]) * 1e3:8.2f} ms")
-    print(f"append durable, median {statistics.median(seconds[True]) * 1e3:8.2f} ms   (at most 5)")
-    print(f"packing, per append    {packing / EVENTS * 1e3:8.3f} ms")
-    print(f"all of it, CPU         {cpu / EVENTS * 1e3:8.2f} ms an append")
-    packs = list((folder / ".git/objects/pack").glob("*.pack"))
-    print(f"{len(packs)} packs, {sum(pack.stat().st_size for pack in packs) / 1e6:.1f} MB")
+    figures.show("append, median", 1e3 * statistics.median(seconds[False]), "ms", most=5)
+    figures.show("append durable, median", 1e3 * statistics.median(seconds[True]), "ms", most=5)
+    figures.show("   (this disk syncs a small file in)", 1e3 * sync_seconds(folder), "ms")
+    figures.show("packing, per append", 1e3 * packing / APPENDED, "ms")
+    figures.show("CPU of all this, per append", 1e3 * cpu / APPENDED, "ms")
+    append_packed(folder / ".git", "bench", ((group(at), "", ()) for at in range(APPENDED, EVENTS)))
 
 
 def read(folder):
-    """Read and decode everything in a process that did nothing else."""
+    """Read, decode and fold everything; seconds of it, best of three as a first read also warms the disk's cache."""
     journal = Journal(folder / ".git", "bench")
+    figures = Figures()
     before = megabytes()
-    begin = time.perf_counter()
-    count = 0
-    last = ""
-    for entry, events in journal.read():
-        count += len(events)
-        last = entry
-    whole = time.perf_counter() - begin
+    times = []
+    for _ in range(3):
+        begin = time.perf_counter()
+        folding, count, last = Folding(), 0, ""
+        for entry, events in journal.read():
+            folding.add(events)
+            count += len(events)
+            last = entry
+        state = folding.state()
+        times.append(time.perf_counter() - begin)
+        if len(times) == 1:
+            resident, most = megabytes(), resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e3
+        del folding
+    assert len(state.experiments) == EVENTS // 4
     begin = time.perf_counter()
     list(journal.read(last))
     new = time.perf_counter() - begin
-    print(f"read + decode {count:,} events {whole:8.3f} s    (with the fold at most 1.5)")
-    print(f"reading what is new, none  {new * 1e3:8.3f} ms")
-    print(f"resident: {before:.0f} MB before, {megabytes():.0f} MB after; peak", end=" ")
-    print(f"{resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e3:.0f} MB")
+    figures.show(f"read, decode and fold {count:,} events, each an entry", min(times), "s", most=1.5)
+    figures.show("   the first time in a process", times[0], "s")
+    figures.show("reading what is new, none", 1e3 * new, "ms")
+    figures.show("resident memory before", before, "MB")
+    figures.show("resident memory with the folded state", resident, "MB", most=80)
+    figures.show("   peak", most, "MB")
+    figures.exit()
 
 
 def main():
     if len(sys.argv) > 1:
         read(Path(sys.argv[1]))
         return
-    with tempfile.TemporaryDirectory() as folder:
-        write(Path(folder))
-        sys.stdout.flush()
-        subprocess.run([sys.executable, __file__, folder], check=True)
+    figures = Figures()
+    with tempfile.TemporaryDirectory(prefix="overnight-ledger-") as folder:
+        write(Path(folder), figures)
+        reading = subprocess.run([sys.executable, __file__, folder], check=False)
+    if reading.returncode:
+        figures.missed.append("reading")
+    figures.exit()
 
 
 if __name__ == "__main__":
