@@ -32,7 +32,7 @@ def test_a_linked_worktree_shares_the_common_folder(repository: Repository, tmp_
 
 
 def test_no_repository_says_git_init(tmp_path: Path) -> None:
-    with pytest.raises(RepositoryError, match=r"not in a git repository: run `git init`.*`overnight init`"):
+    with pytest.raises(RepositoryError, match=r"not in a git repository: run `git init`.*`overnight init --template"):
         Repository.discover(tmp_path)
 
 

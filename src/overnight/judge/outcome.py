@@ -71,7 +71,8 @@ def guard_failure(guard: Guard, completed: Completed) -> Failure | None:
     if failure is not None:
         if failure.code in ("slept", "cancelled"):
             return failure
-        return Failure(code="guard", detail=failure.detail, tail=failure.tail)
+        detail = f"{failure.detail} A guard sees the candidate's files, not what `run` wrote."
+        return Failure(code="guard", detail=detail, tail=failure.tail)
     count = tests_passed(completed.stdout + b"\n" + completed.stderr)
     if guard.min_tests and count < guard.min_tests:
         detail = f"The guard `{guard.run}` reported {count} passed tests; min_tests is {guard.min_tests}."

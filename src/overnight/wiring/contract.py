@@ -13,6 +13,7 @@ from overnight.model.problem import Problem
 from overnight.program import lint, parse
 from overnight.rules.scope import matches
 from overnight.wiring.commands import commands_of
+from overnight.wiring.environments import environments
 from overnight.wiring.facts import gather_facts
 from overnight.wiring.options import Options
 from overnight.wiring.site import Site
@@ -54,14 +55,8 @@ def read_contract(site: Site) -> tuple[Contract, str]:
         raise UsageError(f"{path} is not UTF-8 text (byte {error.start}): save it as UTF-8") from None
     contract = parse(text, file=str(path), folder=site.prefix, program=path.name, sources=_sources(path.parent))
     if "env_dirs" not in contract.written:
-        contract = replace(contract, env_dirs=_environments(path.parent))
+        contract = replace(contract, env_dirs=environments(path.parent))
     return contract, text
-
-
-def _environments(folder: Path) -> tuple[str, ...]:
-    """Installed environments beside program.md: boxes get them read-only, at their place."""
-    virtual = tuple(name for name in (".venv", "venv") if (folder / name / "pyvenv.cfg").is_file())
-    return virtual + (("node_modules",) if (folder / "node_modules").is_dir() else ())
 
 
 def inspect_contract(site: Site) -> Loaded:

@@ -14,7 +14,7 @@ from overnight.engine.recorder import Recorder
 from overnight.engine.stop import Stopping
 from overnight.ledger import ResultsTable, StudyLock
 from overnight.model.box import Coverage
-from overnight.model.contract import Contract, Tier
+from overnight.model.contract import Contract, Stop, Tier
 from overnight.model.event import Opened
 from overnight.model.state import State
 from overnight.model.value import Words, digest
@@ -105,7 +105,9 @@ def _night(rooms: Rooms, loaded: Loaded, sinks: Sequence[Sink], stopping: Stoppi
         stopping=stopping,
     )
     opened = _begin(laboratory, rooms, loaded, (base, tree), tier)
-    notices = (*loaded.notices, *rooms.toolchain.warnings, *moved, *opened, *reasons)
+    endless = laboratory.stop == Stop()
+    reminder = ("no limit was given: it goes on until Ctrl-C or `overnight stop`",) if endless else ()
+    notices = (*loaded.notices, *rooms.toolchain.warnings, *moved, *opened, *reasons, *reminder)
     return Night(rooms, laboratory, rooms.sandbox.covers(), notices)
 
 
@@ -114,24 +116,27 @@ def _base(rooms: Rooms, loaded: Loaded, state: State, tier: Tier) -> tuple[str, 
     goes_on = state.digest and state.digest == identity_of(rooms.contract, state.tree, rooms.seals, tier)
     if not goes_on or rooms.options.rebase:
         return loaded.commit, loaded.tree, ()
-    if _differs(rooms.site, state.tree, loaded.tree):
+    differing = _differing(rooms.site, state.tree, loaded.tree)
+    if differing and (rooms.options.with_changes or state.baseline is None):
+        # The working tree was asked for by name; and what never gave a number need not be stayed with.
+        return loaded.commit, loaded.tree, ()
+    if differing:
         moved = (
-            f"HEAD is now {loaded.commit[:10]}; this study goes on measuring {state.base[:10]}, on which it began. "
-            "`overnight run --rebase` begins a new segment on HEAD"
+            f"HEAD is now {loaded.commit[:10]}; this study goes on measuring {state.base[:10]}, on which it began, "
+            f"with the old {', '.join(differing[:3])}{' ...' if len(differing) > 3 else ''}. `overnight run --rebase` "
+            "begins a new segment on HEAD"
         )
         return state.base, state.tree, (moved,)
     return state.base, state.tree, ()
 
 
-def _differs(site: Site, old: str, new: str) -> bool:
-    """Whether two trees differ in more than program.md, which is read from disk anyway."""
-    program = site.program.relative_to(site.repository.root).as_posix()
+def _differing(site: Site, old: str, new: str) -> tuple[str, ...]:
+    """Paths in which two trees differ, program.md left out: it is read from disk anyway."""
     if old == new:
-        return False
-    before, after = dict(site.repository.files(old)), dict(site.repository.files(new))
-    before.pop(program, None)
-    after.pop(program, None)
-    return before != after
+        return ()
+    before, after = site.repository.files(old), site.repository.files(new)
+    program = site.program.relative_to(site.repository.root).as_posix()
+    return tuple(sorted(path for path in {*before, *after} - {program} if before.get(path) != after.get(path)))
 
 
 def _begins(rooms: Rooms, state: State, base: tuple[str, str], tier: Tier) -> bool:

@@ -13,8 +13,9 @@ from overnight.judge.boxes import Boxes
 from overnight.judge.metrics import parse
 from overnight.judge.outcome import guard_failure, tests_passed
 from overnight.model.box import Completed
-from overnight.model.contract import Contract, Guard
+from overnight.model.contract import BUILT_IN_METRICS, Contract, Guard
 from overnight.model.experiment import Failure, Measurement
+from overnight.model.value import lookup
 from overnight.rules.scope import matches
 from overnight.wiring.options import Options
 from overnight.wiring.rooms import Rooms, box_for, build_rooms
@@ -85,25 +86,47 @@ def _run(rooms: Rooms, tree: str, command: str) -> Completed:
     return rooms.sandbox.start(boxes.candidate(folder, command, words)).wait()
 
 
+def readings(rooms: Rooms, tree: str, count: int, longest: float) -> tuple[float, ...]:
+    """Up to `count` readings of the objective on the unchanged code, without a ledger; one if it takes `longest` s."""
+    judge, values = rooms.judge(tree), []
+    for seed in range(count):
+        measurement = judge.measure(tree, seed)
+        value = lookup(measurement.values, rooms.contract.objective.metric)
+        if value is None:
+            break
+        values.append(value)
+        if measurement.seconds > longest or (len(values) == 2 and values[0] == values[1]):
+            break
+    return tuple(values)
+
+
 @dataclass(frozen=True, slots=True)
 class Probe:
     """What the judge says of the unchanged code and of the same code with every editable file broken."""
 
+    metric: str
     unchanged: Measurement
     broken: Measurement | None
 
     @property
     def blind(self) -> bool:
-        """Whether a number came although nothing editable could have worked: the judge measures something else."""
-        return self.broken is not None and self.broken.failure is None
+        """Whether breaking every editable file makes no difference: the judge measures something else.
+
+        A different number is fine (a broken prompt scores badly), except where the box measures it: then a program
+        that does nothing would score.
+        """
+        if self.broken is None or self.broken.failure is not None:
+            return False
+        same = lookup(self.broken.values, self.metric) == lookup(self.unchanged.values, self.metric)
+        return same or self.metric in BUILT_IN_METRICS
 
 
 def probe(rooms: Rooms, tree: str) -> Probe:
     """Measure the unchanged code and, if that gives a number, the deliberately broken code."""
-    judge = rooms.judge(tree)
+    judge, metric = rooms.judge(tree), rooms.contract.objective.metric
     unchanged = judge.measure(tree, 1)
     if unchanged.failure is not None:
-        return Probe(unchanged, None)
+        return Probe(metric, unchanged, None)
     prefix = f"{rooms.site.prefix}/" if rooms.site.prefix else ""
     editable = [
         path
@@ -111,4 +134,4 @@ def probe(rooms: Rooms, tree: str) -> Probe:
         if path.startswith(prefix) and matches(rooms.contract.edit, path.removeprefix(prefix))
     ]
     broken = rooms.site.repository.with_files(tree, dict.fromkeys(editable, _BROKEN))
-    return Probe(unchanged, judge.measure(broken, 1))
+    return Probe(metric, unchanged, judge.measure(broken, 1))

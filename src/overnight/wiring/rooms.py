@@ -4,6 +4,7 @@ import platform
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 from overnight.errors import IsolationError
@@ -14,13 +15,14 @@ from overnight.model.value import Pairs, Words
 from overnight.ports import Sandbox
 from overnight.sandbox import Unboxed, best, resolve
 from overnight.wiring.commands import commands_of
+from overnight.wiring.environments import seals_of
 from overnight.wiring.options import Options
 from overnight.wiring.site import Site
 from overnight.wiring.tracked import Tracked
 from overnight.workspace import Trees
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Rooms:
     """What measuring needs, for one contract in one repository. Nothing in it depends on the ledger."""
 
@@ -33,10 +35,10 @@ class Rooms:
     seal: Seal
     trees: Trees
 
-    @property
+    @cached_property
     def seals(self) -> Words:
-        """Digests of data and hidden files, by name."""
-        return self.seal.words()
+        """Digests of data, hidden files and installed environments, by name."""
+        return (*self.seal.words(), *seals_of(self.site.program.parent, self.contract.env_dirs))
 
     def judge(self, base_tree: str) -> CommandJudge:
         """A judge whose own files are those of `base_tree`."""

@@ -80,20 +80,46 @@ def find_site(start: Path, study: str | None = None) -> Site:
     )
 
 
-def read_state(site: Site) -> State:
-    """The study's present state, folded from its ledger; an empty State when it was never run."""
-    folding = Folding()
+def read_state(site: Site, segment: int | None = None) -> State:
+    """The study's state, folded from its ledger: of its last segment, or as `segment` (1 = the first) ended.
+
+    An empty State when it was never run.
+
+    Raises:
+        UsageError: the study has no such segment; the message names the range.
+    """
+    folding = Folding(segment)
     for _, events in site.ledger.read():
         folding.add(events)
-    return folding.state()
+    state = folding.state()
+    if segment is not None and state.segments and not 1 <= segment <= state.segments:
+        only = "only segment 1" if state.segments == 1 else f"the segments 1 to {state.segments}"
+        raise UsageError(f"there is no segment {segment}: study {site.study} has {only}")
+    return state
 
 
 def scratch_folder(site: Site, environment: Mapping[str, str]) -> Path:
-    """This study's scratch in $XDG_CACHE_HOME/overnight: may be deleted whenever nothing runs."""
+    """This study's scratch in $XDG_CACHE_HOME/overnight: may be deleted whenever nothing runs. Not made here.
+
+    Raises:
+        UsageError: the cache cannot hold it.
+    """
     home = Path(environment.get("HOME") or os.path.expanduser("~"))  # noqa: PTH111 - HOME may be unset
     cache = environment.get("XDG_CACHE_HOME") or str(home / ".cache")
     mark = f"{os.stat(site.repository.common_dir).st_ino:x}"  # noqa: PTH116 - one call
-    return Path(cache) / "overnight" / f"{site.study}-{mark}"
+    place = Path(cache) / "overnight"
+    variable = "XDG_CACHE_HOME" if environment.get("XDG_CACHE_HOME") else "HOME"
+    try:
+        place.mkdir(parents=True, exist_ok=True)
+        why = "" if os.access(place, os.W_OK | os.X_OK) else "it is not writable"
+    except OSError as error:
+        why = error.strerror or str(error)
+    if why:
+        raise UsageError(
+            f"scratch files cannot be written to {place} ({why}): it follows from {variable}; set XDG_CACHE_HOME to a "
+            "folder that you can write to"
+        )
+    return place / f"{site.study}-{mark}"
 
 
 def write_progress(site: Site, phase: str, number: int, since: float, limit: float | None) -> None:

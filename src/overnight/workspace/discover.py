@@ -19,8 +19,8 @@ def open_repository(start: Path) -> pygit2.Repository:
         found = pygit2.discover_repository(str(start))
         if found is None:
             raise RepositoryError(
-                f"{start} is not in a git repository: run `git init` and commit your files, or `overnight init` "
-                "in an empty folder"
+                f"{start} is not in a git repository: run `git init` and commit your files, or begin with a template, "
+                "as in `overnight init --template lm NEW_FOLDER`"
             )
         repo = pygit2.Repository(found)
     except (pygit2.GitError, pygit2.InvalidError, KeyError, ValueError) as error:
