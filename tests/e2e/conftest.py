@@ -114,3 +114,33 @@ def project(tmp_path):
 
 def step(summary="", **more):
     return {"summary": summary, **more}
+
+
+def contract(**keys):
+    """A program.md of JSON values, which are YAML too."""
+    base = {
+        "metric": "loss",
+        "edit": ["model.py"],
+        "run": "python3 model.py",
+        "bounds": [-100000, 100000],
+        "budget": {"wall": "20s", "memory": "512MiB"},
+    }
+    lines = [f"{key}: {json.dumps(value)}" for key, value in (base | keys).items() if value is not None]
+    return "\n".join(["---", *lines, "---", "# A study", ""])
+
+
+def printing(**values):
+    return "".join(f"print('{name}: {value}')\n" for name, value in values.items())
+
+
+def begun(project, *, model=MODEL, files=(), **keys):
+    project.write({"program.md": contract(**keys), "model.py": model, **dict(files)})
+    project.commit("the study")
+    return project
+
+
+def tried(project, *models):
+    """Outcomes after the baseline of one night that tries each of `models`, every one built on the best so far."""
+    steps = [step(f"model {index}", files={"model.py": model}) for index, model in enumerate(models)]
+    project.overnight("run", "--experiments", len(steps), "--agent", project.script(*steps))
+    return [row["outcome"] for row in project.log()[1:]]

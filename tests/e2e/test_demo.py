@@ -4,7 +4,7 @@ import subprocess
 import pytest
 from conftest import Project, step
 
-pytestmark = [pytest.mark.e2e, pytest.mark.xdist_group("demo")]
+pytestmark = pytest.mark.e2e
 
 EXPERIMENTS = 12
 NOSY = """

@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 from conftest import Project
 
-pytestmark = [pytest.mark.e2e, pytest.mark.xdist_group("karpathy")]
+pytestmark = pytest.mark.e2e
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "karpathy-cpu"
 HOLES = ("clock", "seed", "print", "evaluat")

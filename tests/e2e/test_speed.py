@@ -5,7 +5,7 @@ import json
 import pytest
 from conftest import Project, step
 
-pytestmark = [pytest.mark.e2e, pytest.mark.xdist_group("speed")]
+pytestmark = pytest.mark.e2e
 
 STEPS = (
     step("cache and bound", replace=[["work.py", "URL_CACHE = 0 ", "URL_CACHE = 16384 "],
