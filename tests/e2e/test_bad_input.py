@@ -4,7 +4,7 @@ import os
 import subprocess
 
 import pytest
-from conftest import PROGRAM, Project, step
+from person import PROGRAM, Project, step
 
 pytestmark = pytest.mark.e2e
 

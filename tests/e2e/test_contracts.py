@@ -4,7 +4,7 @@ import json
 import subprocess
 
 import pytest
-from conftest import begun, contract, printing, step, tried
+from person import begun, contract, printing, step, tried
 
 pytestmark = pytest.mark.e2e
 

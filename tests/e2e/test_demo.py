@@ -2,7 +2,7 @@ import json
 import subprocess
 
 import pytest
-from conftest import Project, step
+from person import Project, step
 
 pytestmark = pytest.mark.e2e
 

@@ -170,7 +170,7 @@ def test_the_readmes_first_command_installs_and_runs_the_demo(tmp_path):
         timeout=280,
     )
     assert done.returncode == 0, done.stdout + done.stderr
-    assert "ended: 1 experiments are done" in done.stdout
+    assert "ended: 1 experiment is done" in done.stdout
 
 
 def headings(text: str) -> set[str]:

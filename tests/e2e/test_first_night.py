@@ -2,7 +2,7 @@ import csv
 import json
 
 import pytest
-from conftest import step
+from person import step
 
 pytestmark = pytest.mark.e2e
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-from conftest import Project
+from person import Project
 
 pytestmark = pytest.mark.e2e
 

@@ -6,7 +6,7 @@ import time
 from pathlib import Path
 
 import pytest
-from conftest import OVERNIGHT
+from person import OVERNIGHT
 
 pytestmark = pytest.mark.e2e
 

@@ -3,7 +3,7 @@
 import subprocess
 
 import pytest
-from conftest import MODEL, OVERNIGHT, begun, printing, tried
+from person import MODEL, OVERNIGHT, begun, printing, tried
 
 pytestmark = pytest.mark.e2e
 

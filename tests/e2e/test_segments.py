@@ -6,7 +6,7 @@ import subprocess
 import sys
 
 import pytest
-from conftest import PROGRAM, step
+from person import PROGRAM, step
 
 pytestmark = pytest.mark.e2e
 

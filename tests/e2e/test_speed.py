@@ -3,7 +3,7 @@
 import json
 
 import pytest
-from conftest import Project, step
+from person import Project, step
 
 pytestmark = pytest.mark.e2e
 

@@ -12,7 +12,7 @@ import threading
 import time
 
 import pytest
-from conftest import MODEL, OVERNIGHT, PROGRAM, Project, step
+from person import MODEL, OVERNIGHT, PROGRAM, Project, step
 
 pytestmark = pytest.mark.e2e
 
