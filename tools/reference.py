@@ -326,6 +326,7 @@ def json_page() -> str:
 
 
 _ROW = {
+    "segment": "whole number, the segment that it belongs to",
     "commit": "text, the candidate's commit",
     "parent": "whole number or null, the experiment it was built on",
     "parent_commit": "text or null",

@@ -41,7 +41,7 @@ def test_certified_changes_are_ranked_by_gain_with_ready_commands():
 def test_uncertified_changes_are_not_offered_for_merging():
     text = render(night(*opened(), *baseline(2.0), *tried(1, Outcome.keep, 1.5, gain=0.5)))
     assert "**#1**" not in section(text, "What to merge")
-    assert "**#1**" in section(text, "Wins that did not certify")
+    assert "**#1**" in section(text, "Kept, not certified")
 
 
 def test_an_idea_that_was_tried_is_not_repeated():

@@ -52,8 +52,10 @@ def demo(
         run_in_background(site, options, ["run", "--repo", str(place), *limits])
     else:
         run_here(site, options)
+    from overnight.cli.morning import beside
     from overnight.report.markdown import render
 
+    state = read_state(site)
     say()
-    say(block(render(read_state(site))))
+    say(block(render(state, beside=beside(site, state))))
     say(f"the repository is in {place}: try `overnight log --repo {place}`")

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from overnight.cli.options import HERE, Json, Repo, Study, open_study
+from overnight.cli.options import HERE, Json, Repo, Segment, Study, open_study
 
 if TYPE_CHECKING:
     from overnight.model.state import Experiment, State
@@ -25,15 +25,15 @@ class Ending(StrEnum):
     inconclusive = "inconclusive"
 
 
-def status(*, study: Study = None, repo: Repo = HERE, json: Json = False) -> None:
+def status(*, study: Study = None, repo: Repo = HERE, segment: Segment = None, json: Json = False) -> None:
     """How far the night has come, and who says so."""
     import msgspec
 
     from overnight.cli.console import say, say_json
     from overnight.report.summary import numbers
 
-    site, state = open_study(repo, study)
-    holder = site.running()
+    site, state = open_study(repo, study, segment)
+    holder = site.running() if state.segment == state.segments else None
     found = numbers(state)
     if json:
         say_json({**msgspec.structs.asdict(found), "running": holder is not None, "pid": holder})
@@ -45,6 +45,7 @@ def log(
     *,
     study: Study = None,
     repo: Repo = HERE,
+    segment: Segment = None,
     last: Annotated[int | None, typer.Option("--last", min=1, metavar="N", help="Only the last N of them.")] = None,
     outcome: Annotated[
         Ending | None, typer.Option("--outcome", metavar="WORD", help="Only those that ended so: keep, discard, ...")
@@ -62,13 +63,14 @@ def log(
     """
     from overnight.cli.console import say, say_json
     from overnight.errors import UsageError
+    from overnight.report.headline import segment_line
     from overnight.report.summary import judged, row
 
     if tsv and json:
         raise UsageError("--tsv and --json are two formats: choose one")
     if file is not None and not tsv:
         raise UsageError(f"a FILE belongs to --tsv: write `overnight log --tsv {file}`, or leave it out")
-    _, state = open_study(repo, study)
+    _, state = open_study(repo, study, segment)
     if tsv:
         _tsv(state, file)
         return
@@ -79,6 +81,8 @@ def log(
             say_json(row(state, one))
     elif chosen:
         say(log_text(state, chosen))
+        if state.segments > 1:
+            say(f"\n{segment_line(state, 'log')}")
     else:
         say("No experiment has been judged yet." if outcome is None else f"No experiment ended in {outcome.value}.")
 
@@ -86,7 +90,7 @@ def log(
 def status_text(state: "State", found: "Numbers", holder: int | None) -> str:
     """What `status` prints for people."""
     from overnight.cli.console import pairs
-    from overnight.report.headline import certification, doubt, headline, standing
+    from overnight.report.headline import certification, doubt, headline, segment_line, standing
     from overnight.report.text import amount, duration, figure, one_line, percent, plural
 
     unit = found.unit
@@ -110,6 +114,7 @@ def status_text(state: "State", found: "Numbers", holder: int | None) -> str:
     ]
     sentences = [headline(state), doubt(state)]
     sentences += [certification(state)] if state.certificate else []
+    sentences += [segment_line(state, "status")] if state.segments > 1 else []
     told = [sentence for sentence in [*sentences, standing(state, running=holder is not None)] if sentence]
     return "\n".join([*(_wrapped(sentence) for sentence in told), "", pairs(rows)])
 

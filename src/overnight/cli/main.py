@@ -1,5 +1,6 @@
 """The `overnight` command: its verbs in the order of the night."""
 
+import os
 import sys
 from io import TextIOWrapper
 from typing import Annotated
@@ -66,8 +67,20 @@ for _name, _command, _panel in _VERBS:
     app.command(_name, rich_help_panel=_panel)(guarded(_command))
 
 
+def _fill_closed_streams() -> None:
+    """Let a stream that was closed before the start go nowhere, before another file takes its number."""
+    while (number := os.open(os.devnull, os.O_RDWR)) <= 2:
+        os.set_inheritable(number, True)
+    os.close(number)
+    if sys.stdout is None:
+        sys.stdout = open(1, "w", encoding="utf-8", closefd=False)  # noqa: SIM115 - for the whole process
+    if sys.stderr is None:
+        sys.stderr = open(2, "w", encoding="utf-8", closefd=False)  # noqa: SIM115 - as above
+
+
 def main() -> None:
     """Run the command line and exit with its code."""
+    _fill_closed_streams()
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, TextIOWrapper):
             stream.reconfigure(errors="replace")

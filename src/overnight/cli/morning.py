@@ -1,15 +1,17 @@
 """The report of the night: `report`."""
 
 import sys
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from overnight.cli.options import HERE, Json, Repo, Study, open_study
+from overnight.cli.options import HERE, Json, Repo, Segment, Study, open_study
 
 if TYPE_CHECKING:
     from overnight.model.state import State
+    from overnight.report.reproduce import Beside
     from overnight.wiring import Site
 
 _DIFFS = 6
@@ -19,6 +21,7 @@ def report(
     *,
     study: Study = None,
     repo: Repo = HERE,
+    segment: Segment = None,
     out: Annotated[
         Path | None, typer.Option("--out", metavar="FILE", help="Write it to FILE instead of the screen.")
     ] = None,
@@ -31,9 +34,10 @@ def report(
     from overnight.cli.console import say, say_json
     from overnight.errors import UsageError
 
-    site, state = open_study(repo, study)
+    site, state = open_study(repo, study, segment)
     text = compose(site, state)
-    kept = site.folder / "report.md"
+    present = state.segment == state.segments
+    kept = site.folder / ("report.md" if present else f"report-{state.segment}.md")
     try:
         kept.parent.mkdir(parents=True, exist_ok=True)
         kept.write_text(text, encoding="utf-8")
@@ -62,7 +66,18 @@ def compose(site: "Site", state: "State") -> str:
         key=lambda one: (-(one.gain or 0.0), one.number),
     )
     diffs = {one.number: site.repository.diff(one.parent_commit, one.commit) for one in ranked[:_DIFFS]}
-    return render(state, diffs=diffs, now=time.time(), running=site.running() is not None, version=__version__)
+    running = state.segment == state.segments and site.running() is not None
+    return render(
+        state, diffs=diffs, now=time.time(), running=running, version=__version__, beside=beside(site, state)
+    )  # fmt: skip
+
+
+def beside(site: "Site", state: "State") -> "Beside":
+    """What reproducing the study needs of this disk."""
+    from overnight.report.reproduce import Beside
+    from overnight.wiring.again import missing
+
+    return Beside(root=str(site.repository.root), **asdict(missing(site, state, Path.home())))
 
 
 def _facts(state: "State") -> dict[str, object]:

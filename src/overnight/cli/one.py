@@ -6,19 +6,21 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from overnight.cli.options import HERE, Json, Number, Repo, Study, open_study, pick
+from overnight.cli.options import HERE, Json, Number, Repo, Segment, Study, open_study, pick
 
 if TYPE_CHECKING:
     from overnight.model.experiment import Measurement
     from overnight.model.state import Experiment, State
 
 
-def show(*, number: Number, study: Study = None, repo: Repo = HERE, json: Json = False) -> None:
+def show(
+    *, number: Number, study: Study = None, repo: Repo = HERE, segment: Segment = None, json: Json = False
+) -> None:
     """Everything about experiment N: verdict, readings, failure, words."""
     from overnight.cli.console import say, say_json
     from overnight.report.summary import details
 
-    site, state = open_study(repo, study)
+    site, state = open_study(repo, study, segment)
     experiment = pick(state, number)
     if json:
         say_json(details(state, experiment))
@@ -31,6 +33,7 @@ def diff(
     number: Number,
     study: Study = None,
     repo: Repo = HERE,
+    segment: Segment = None,
     base: Annotated[bool, typer.Option("--base", help="Against the unchanged code instead of its parent.")] = False,
     out: Annotated[
         Path | None, typer.Option("--out", metavar="FILE", help="Write it to FILE, unescaped, for `git apply`.")
@@ -45,7 +48,7 @@ def diff(
     from overnight.report.patch import paths
     from overnight.report.text import block
 
-    site, state = open_study(repo, study)
+    site, state = open_study(repo, study, segment)
     experiment = pick(state, number)
     old, new, why = ends(state, experiment, base=base)
     patch = site.repository.diff(old, new) if old != new else ""
@@ -100,9 +103,9 @@ def show_text(state: "State", experiment: "Experiment", transcripts: "Path") -> 
     money = f", ${figure(experiment.cost_usd, 4)}" if experiment.cost_usd else ""
     facts = [
         ("outcome", outcome_cell(shown["outcome"]) + reason),
-        ("value", amount(experiment.value, unit) + gain),
+        ("value", _value(state, experiment) + gain),
         ("promoted", _promoted(state, experiment.number)),
-        ("trust", f"{experiment.trust.value}, box {shown['tier']}"),
+        ("trust", f"{experiment.trust.value if shown['values'] else '-'}, box {shown['tier']}"),
         ("built on", "" if experiment.number == 0 else built),
         ("commit", shown["commit"]),
         ("files", ", ".join(one_line(path, 80) for path in experiment.paths[:20])),
@@ -120,7 +123,8 @@ def show_text(state: "State", experiment: "Experiment", transcripts: "Path") -> 
         ("transcript", one_line(str(transcripts / experiment.transcript), 400) if experiment.transcript else ""),
         ("spent", duration(experiment.seconds) + money),
     ]  # fmt: skip
-    lines = [f"Experiment #{experiment.number} of {one_line(state.study, 60)}", ""]
+    which = f", segment {state.segment} of {state.segments}" if state.segments > 1 else ""
+    lines = [f"Experiment #{experiment.number} of {one_line(state.study, 60)}{which}", ""]
     lines.append(pairs([fact for fact in facts if fact[1]]))
     lines += _readings("readings", experiment.readings, 20) + _readings("holdout", experiment.holdout, 20)
     if experiment.failure is not None:
@@ -128,6 +132,18 @@ def show_text(state: "State", experiment: "Experiment", transcripts: "Path") -> 
         tail = experiment.failure.tail.rstrip("\n")
         lines += [f"  | {line}" for line in block(tail).split("\n")[-40:]] if tail else []
     return "\n".join(lines)
+
+
+def _value(state: "State", experiment: "Experiment") -> str:
+    """The value that counts; where a guard or the bounds took it away, what was read."""
+    from overnight.report.summary import value_read
+    from overnight.report.text import amount
+
+    unit = state.contract.objective.unit if state.contract else ""
+    read = value_read(state, experiment)
+    if experiment.value is not None or read is None:
+        return amount(experiment.value, unit)
+    return f"- ({amount(read, unit)} was read and does not count)"
 
 
 def _promoted(state: "State", number: int) -> str:

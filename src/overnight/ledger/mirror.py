@@ -1,19 +1,22 @@
 """results.tsv: the night as a table in karpathy's five columns, for his notebook and everybody's eyes.
 
-A mirror of the state that may be deleted at any time. Its columns cannot say everything: see `row`.
+A mirror of the present segment that may be deleted at any time; a new segment begins a new table, because numbers of
+two segments must not be compared. Its columns cannot say everything: see `row`.
 """
 
 from pathlib import Path
 
 from overnight.ledger.disk import explained, make_folders, replace_file
 from overnight.ledger.text import one_line
-from overnight.model.event import Event, Judged
+from overnight.model.event import Event, Judged, Opened
 from overnight.model.experiment import Outcome
 from overnight.model.state import Experiment, State
 from overnight.model.value import lookup
+from overnight.rules.fold import mean_value
 
 _DESCRIPTION = 300
 _KEPT = {Outcome.baseline, Outcome.keep}
+_WITHOUT_NUMBER = {Outcome.crash, Outcome.violation}
 _TAKEN_FOR_NOTHING = {"", "na", "n/a", "nan", "null", "none", "<na>", "#n/a", "-nan", "1.#ind", "1.#qnan", "#na"}
 
 
@@ -26,17 +29,17 @@ class ResultsTable:
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        self._header = ""
+        self._holds = ("", 0)
 
     def emit(self, event: Event, state: State) -> None:
-        """Append the row of a Judged event; other events change nothing.
+        """Append the row of a Judged event; Opened begins the table anew; other events change nothing.
 
         Raises:
             RepositoryError, MachineError: the file cannot be written.
         """
-        if not isinstance(event, Judged):
+        if not isinstance(event, (Judged, Opened)):
             return
-        if self._header != header(state) or not self._path.exists():
+        if isinstance(event, Opened) or self._holds != _table(state) or not self._path.exists():
             self.rebuild(state)
             return
         with explained("write the table", self._path), self._path.open("a", encoding="utf-8") as file:
@@ -51,7 +54,7 @@ class ResultsTable:
         with explained("write the table", self._path):
             make_folders(self._path.parent)
             replace_file(self._path, render(state).encode())
-        self._header = header(state)
+        self._holds = _table(state)
 
 
 def render(state: State) -> str:
@@ -69,19 +72,36 @@ def header(state: State) -> str:
 def row(state: State, one: Experiment) -> str:
     r"""One line: commit (7 characters), value, memory (GB, one decimal), status, description.
 
-    The format knows three states. The baseline is `keep`. What has no number (crash, violation, or inconclusive
-    without a reading) is `crash` with 0.000000 and 0.0, as karpathy writes it; every other outcome that was not
-    kept is `discard`. A description holds no tab, no control character and no double quote, and is never a word
-    that a table reader takes for a missing value.
+    The format knows three states. The baseline is `keep`. What has no number (crash, violation, or anything without
+    a reading) is `crash` with 0.000000 and 0.0, as karpathy writes it; every other outcome that was not kept is
+    `discard`, and where a guard or the bounds broke it, with the value that was read. A description holds no tab, no
+    control character and no double quote, and is never a word that a table reader takes for a missing value.
     """
     commit = (one.commit or state.base)[:7]
     words = one_line(_description(one), _DESCRIPTION).replace('"', "'")
     if words.lower() in _TAKEN_FOR_NOTHING:
         words = f"({words or 'no description'})"
-    if one.value is None or one.outcome is Outcome.crash:
+    value = _read(state, one)
+    if value is None:
         return f"{commit}\t0.000000\t0.0\tcrash\t{words}\n"
     status = "keep" if one.outcome in _KEPT else "discard"
-    return f"{commit}\t{_number(one.value)}\t{_memory(state, one):.1f}\t{status}\t{words}\n"
+    return f"{commit}\t{_number(value)}\t{_memory(state, one):.1f}\t{status}\t{words}\n"
+
+
+def _table(state: State) -> tuple[str, int]:
+    """What makes a table another one: its columns, and the segment whose numbers it holds."""
+    return header(state), state.segments
+
+
+def _read(state: State, one: Experiment) -> float | None:
+    """The value that counts; of a discarded candidate whose value does not count, the one that was read."""
+    if one.outcome in _WITHOUT_NUMBER or state.contract is None:
+        return None
+    if one.value is None and one.same_as is not None:
+        return _read(state, state.experiments[one.same_as])
+    if one.outcome is Outcome.discard and one.value is None:
+        return mean_value(one.readings, state.contract.objective.metric)
+    return one.value
 
 
 def _description(one: Experiment) -> str:

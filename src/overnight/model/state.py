@@ -66,12 +66,13 @@ class Counts(Value, frozen=True, kw_only=True):
 
 
 class State(Value, frozen=True, kw_only=True):
-    """The present segment of a study.
+    """One segment of a study, the last one unless another was asked for.
 
     `experiments[n].number == n`. `kept` are the numbers ever promoted, in order; the last is the best so far.
     `leaders` are the at most 50 best-valued numbers, best first; `certified_reads` the numbers whose certify split
     was read since the last promotion or certificate. `since_keep` counts judged proposals since the
-    last keep. `seconds` and `cost_usd` are sums over experiments; `segments` counts all of the study's.
+    last keep. `seconds` and `cost_usd` are sums over experiments. `segment` says which of the study's `segments` it
+    is, 1 = the first. `certificate` is the last one, `win` the last one that confirmed a gain.
     """
 
     study: str = ""
@@ -85,6 +86,7 @@ class State(Value, frozen=True, kw_only=True):
     version: str = ""
     host: str = ""
     opened_at: float = 0.0
+    segment: int = 0
     segments: int = 0
     experiments: tuple[Experiment, ...] = ()
     kept: tuple[int, ...] = ()
@@ -95,6 +97,7 @@ class State(Value, frozen=True, kw_only=True):
     seconds: float = 0.0
     cost_usd: float = 0.0
     certificate: Certificate | None = None
+    win: Certificate | None = None
     certified_reads: tuple[int, ...] = ()
     paused: bool = False
     closed: str = ""

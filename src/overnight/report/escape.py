@@ -2,7 +2,7 @@
 
 import re
 
-from overnight.report.text import block, one_line
+from overnight.report.text import block, one_line, plural
 
 _ACTIVE = re.compile(r"([\\`*\[\]<#|~$&]|(?<![A-Za-z0-9])_|_(?![A-Za-z0-9]))")
 _LINKS = re.compile(r"://|www\.|@", re.IGNORECASE)
@@ -33,7 +33,7 @@ def fence(text: str, language: str = "", *, lines: int = 40, width: int = 160) -
     every = block(text).rstrip("\n").split("\n")
     shown = [line if len(line) <= width else line[: width - 1] + "…" for line in every[:lines]]
     if len(every) > lines:
-        shown.append(f"… {len(every) - lines} more lines")
+        shown.append(f"… {plural(len(every) - lines, 'more line')}")
     body = "\n".join(shown)
     ticks = "`" * max(3, _longest_run(body) + 1)
     return f"{ticks}{language}\n{body}\n{ticks}"

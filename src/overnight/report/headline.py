@@ -1,9 +1,15 @@
 """The night in one sentence, and how far that sentence may be believed."""
 
-from overnight.model.experiment import Certified
+from itertools import takewhile
+
+from msgspec.structs import replace
+
+from overnight.model.experiment import Certified, Outcome
 from overnight.model.state import State
-from overnight.report.summary import Numbers, numbers, percentage
-from overnight.report.text import amount, duration, figure, one_line, percent, plural
+from overnight.report.summary import Numbers, judged, numbers, percentage, weaker_trust
+from overnight.report.text import amount, duration, one_line, percent, plural
+
+_IDLE = 3
 
 TRUST = {
     "self-reported": "self-reported (the candidate printed its own number)",
@@ -38,13 +44,52 @@ def headline(state: State) -> str:
     if found.gain is None or found.best is None or found.gain <= 0:
         tried = plural(found.experiments, "experiment")
         simpler = " A tie in fewer lines was kept." if found.best_number else ""
-        return f"No gain: {tried}, none better than {amount(found.baseline, found.unit)} {metric}.{simpler}"
+        return (
+            f"No gain: {tried}, none better than {amount(found.baseline, found.unit)} {metric}.{simpler}{idle(state)}"
+        )
+    return (_earlier_win(state, found) or _present(found)) + idle(state)
+
+
+def idle(state: State) -> str:
+    """A sentence, with a space before it, when all proposals or the last few were nothing new; else ""."""
+    done = judged(state)[1:]
+    last = list(takewhile(lambda one: one.outcome is Outcome.duplicate, reversed(done)))
+    if not last or (len(last) < len(done) and len(last) < _IDLE):
+        return ""
+    unchanged = all(one.same_as == one.parent for one in last)
+    what = "changed nothing" if unchanged else "changed nothing or repeated an earlier candidate"
+    if len(last) < len(done):
+        return f" The last {len(last)} proposals {what}."
+    return f" {len(last)} of {len(done)} proposals {what}." if len(done) > 1 else f" The only proposal {what}."
+
+
+def _earlier_win(state: State, found: Numbers) -> str:
+    """The certified win of an earlier best, where the present best is not certified; "" without one."""
+    win, baseline, best = state.win, state.baseline, state.best
+    if found.certified != "no" or win is None or state.contract is None or baseline is None or best is None:
+        return ""
+    won = state.experiments[win.number]
+    if baseline.value is None or won.value is None or win.number == best.number:
+        return ""
+    gain = state.contract.objective.gain(baseline.value, won.value)
+    trust = weaker_trust(baseline, won)
+    then = {
+        "best": won.value, "gain": gain, "gain_percent": percentage(gain, baseline.value), "trust": trust,
+        "best_number": won.number, "certified": win.level.value,
+    }  # fmt: skip
+    told = _present(replace(found, **then)).removesuffix(".") if gain > 0 else ""
+    since = f"The best since then, #{best.number} ({amount(best.value, found.unit)}), is not certified."
+    return f"{told} (#{won.number}). {since}" if told else ""
+
+
+def _present(found: Numbers) -> str:
+    metric, gain = one_line(found.metric, 40), amount(found.gain, found.unit, 4)
     kind = "A win" if found.certified != "no" else "A gain that is not a win yet"
     share = f" ({percent(found.gain_percent)})" if found.gain_percent is not None else ""
     trust = TRUST[found.trust or "self-reported"]
     return (
-        f"{kind}: {metric} is better by {amount(found.gain, found.unit, 4)}{share}, "
-        f"{figure(found.baseline)} -> {figure(found.best)} ({_better(found)}), {trust}, {CERTIFIED[found.certified]}."
+        f"{kind}: {metric} is better by {gain}{share}, {amount(found.baseline)} -> {amount(found.best)} "
+        f"({_better(found)}), {trust}, {CERTIFIED[found.certified]}."
     )
 
 
@@ -89,9 +134,21 @@ def certification(state: State) -> str:
     )
 
 
+def segment_line(state: State, verb: str) -> str:
+    """Which segment this is about, and how `overnight VERB` shows the one beside it."""
+    other = state.segment - 1 if state.segment > 1 else state.segment + 1
+    side = "before" if other < state.segment else "after"
+    return (
+        f"Segment {state.segment} of {state.segments}; `overnight {verb} --segment {other}` shows the one {side}. "
+        "Their numbers are not comparable."
+    )
+
+
 def standing(state: State, *, running: bool) -> str:
     """Whether the night goes on, and if not, why it ended."""
     spent = f"{plural(state.counts.experiments, 'experiment')} in {duration(state.seconds)}"
+    if state.segment < state.segments:
+        return f"Ended after {spent}, before segment {state.segment + 1} began."
     if running:
         return f"Still running: {spent} so far."
     if state.closed:

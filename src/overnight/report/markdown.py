@@ -5,23 +5,26 @@ from datetime import UTC, datetime
 
 from overnight.model.state import State
 from overnight.report.escape import words
-from overnight.report.headline import certification, doubt, headline, standing
-from overnight.report.merge import not_certified, to_merge
-from overnight.report.morning import cost, ideas, near_misses, reproduce, stuck, violations
+from overnight.report.headline import certification, doubt, headline, segment_line, standing
+from overnight.report.merge import not_certified, to_merge, uncertified_heading
+from overnight.report.morning import cost, ideas, near_misses, stuck, violations
+from overnight.report.reproduce import Beside, reproduce
 
 
-def render(
+def render(  # noqa: PLR0913 - each is one fact that the state does not hold
     state: State,
     *,
     diffs: Mapping[int, str] | None = None,
     now: float | None = None,
     running: bool = False,
     version: str = "",
+    beside: Beside | None = None,
 ) -> str:
     """The whole report. A pure function of its arguments.
 
     `diffs` are unified diffs by experiment number (the first three of each list are shown, shortened). `now` is
-    seconds since 1970. Words of agents and candidates are escaped; lists are cut, so that the length is bounded.
+    seconds since 1970. `beside` is what reproducing needs of this disk. Words of agents and candidates are escaped;
+    lists are cut, so that the length is bounded.
     """
     shown = diffs or {}
     written = f"Written {datetime.fromtimestamp(now, UTC):%Y-%m-%d %H:%M} UTC. " if now is not None else ""
@@ -31,15 +34,16 @@ def render(
         return "\n".join(lines)
     trust = [words(sentence, 800) for sentence in (doubt(state), certification(state)) if sentence]
     lines += ["\n".join(trust), "", written + words(standing(state, running=running), 800), ""]
+    lines += [words(segment_line(state, "report"), 800), ""] if state.segments > 1 else []
     sections = (
         ("What to merge", to_merge(state, shown)),
-        ("Wins that did not certify", not_certified(state, shown)),
+        (uncertified_heading(state), not_certified(state, shown)),
         ("Near misses", near_misses(state)),
         ("Ideas not tried", ideas(state)),
         ("Violations and tampering", violations(state)),
         ("Cost and time", cost(state)),
         ("Where it got stuck", stuck(state)),
-        ("How to reproduce", reproduce(state, version)),
+        ("How to reproduce", reproduce(state, version, beside)),
     )
     for heading, body in sections:
         lines += [f"## {heading}", "", *body, ""]

@@ -4,7 +4,6 @@ import shlex
 from collections.abc import Mapping, Sequence
 
 from overnight.model.contract import Objective
-from overnight.model.experiment import Certified
 from overnight.model.state import Experiment, State
 from overnight.report.escape import code, fence, words
 from overnight.report.summary import lineage, percentage
@@ -15,9 +14,9 @@ DIFFS = 3
 
 
 def certified_changes(state: State) -> tuple[Experiment, ...]:
-    """The kept changes that the certificate covers: those that the certified candidate is built on."""
-    certificate = state.certificate
-    if certificate is None or certificate.level is Certified.no or certificate.number >= len(state.experiments):
+    """The kept changes that the last certificate of a gain covers: those that its candidate is built on."""
+    certificate = state.win
+    if certificate is None or certificate.number >= len(state.experiments):
         return ()
     covered = set(lineage(state, certificate.number))
     return tuple(state.experiments[number] for number in state.kept if number in covered and number)
@@ -34,7 +33,7 @@ def to_merge(state: State, diffs: Mapping[int, str]) -> list[str]:
     changes = certified_changes(state)
     if not changes:
         return ["Nothing is certified, so nothing is ready to merge unread."]
-    assert state.certificate is not None  # noqa: S101 - certified_changes() is empty without one
+    assert state.win is not None  # noqa: S101 - certified_changes() is empty without one
     lines = [
         f"{plural(len(changes), 'kept change')} stand behind the certified gain"
         if len(changes) > 1
@@ -42,7 +41,26 @@ def to_merge(state: State, diffs: Mapping[int, str]) -> list[str]:
     ]
     if len(changes) > 1:
         lines[0] += "; each gain below was measured on top of the changes before it, and only their sum is certified."
-    return [*lines, "", *_ranked(state, changes, diffs), "", _commands(state, changes, state.certificate.number)]
+    return [*lines, "", *_ranked(state, changes, diffs), "", _commands(state, changes, state.win.number)]
+
+
+def uncertified_heading(state: State) -> str:
+    """Section 3's heading: what was never measured afresh has not failed to certify."""
+    never_tried = state.certificate is None and uncertified_changes(state)
+    return "Kept, not certified" if never_tried else "Wins that did not certify"
+
+
+def _untried(state: State) -> str:
+    assert state.contract is not None  # noqa: S101 - a kept experiment has a contract
+    if state.contract.holdout is None or not state.contract.holdout.certify:
+        return (
+            "Kept by the search. Certification was not tried, because program.md has no `holdout.certify`: a command "
+            "that measures baseline and best on what the search never sees. Read the diff before you take one."
+        )
+    return (
+        "Kept by the search. Certification has not been tried: it comes at the end of a run, while `holdout.queries` "
+        "leaves looks at the holdout. Read the diff before you take one."
+    )
 
 
 def not_certified(state: State, diffs: Mapping[int, str]) -> list[str]:
@@ -52,7 +70,9 @@ def not_certified(state: State, diffs: Mapping[int, str]) -> list[str]:
         return ["None."]
     shown = {} if certified_changes(state) else diffs
     return [
-        "Kept by the search, never confirmed on fresh measurements. Read the diff before you take one.",
+        "Kept by the search, never confirmed on fresh measurements. Read the diff before you take one."
+        if state.certificate
+        else _untried(state),
         "",
         *_ranked(state, changes, shown),
         "",
@@ -90,7 +110,9 @@ def _ranked(state: State, changes: Sequence[Experiment], diffs: Mapping[int, str
             shown = fence(diffs[change.number], "diff", lines=24)
             lines += ["", *(f"   {line}" for line in shown.split("\n")), ""]
     if len(ranked) > LISTED:
-        lines.append(f"\n{len(ranked) - LISTED} smaller ones are left out; `overnight log --outcome keep` lists all.")
+        rest = len(ranked) - LISTED
+        left = "1 smaller one is" if rest == 1 else f"{rest} smaller ones are"
+        lines.append(f"\n{left} left out; `overnight log --outcome keep` lists all.")
     return lines
 
 
@@ -101,13 +123,23 @@ def _commands(state: State, changes: Sequence[Experiment], number: int) -> str:
     lines = [
         f"git diff {_short(state.base)} {_short(final)}",
         f"git branch {branch} {_short(final)}    # all of it as a branch; yours stays as it is",
-        f"git cherry-pick {_short(ranked[0].commit)}    # only #{ranked[0].number}, onto your branch",
+        _cherry_pick(ranked),
     ]
     paths = sorted({path for change in changes for path in change.paths})
     if 0 < len(paths) <= 5:
         quoted = " ".join(shlex.quote(path) for path in paths)
         lines.append(f"git checkout {_short(final)} -- {quoted}    # only the files, from the top folder")
     return fence("\n".join(lines), "sh")
+
+
+def _cherry_pick(ranked: Sequence[Experiment]) -> str:
+    """The strongest change that stands alone; else the strongest, with a word about what it stands on."""
+    alone = [change for change in ranked if change.parent == 0]
+    chosen = (alone or ranked)[0]
+    what = f"only #{chosen.number}, onto your branch"
+    if not alone:
+        what += f"; it is built on #{chosen.parent}, so it may conflict"
+    return f"git cherry-pick {_short(chosen.commit)}    # {what}"
 
 
 def _short(commit: str) -> str:

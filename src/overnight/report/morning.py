@@ -1,10 +1,10 @@
-"""The rest of the morning report: near misses, ideas, violations, cost, where it got stuck, how to reproduce."""
+"""The rest of the morning report: near misses, ideas, violations, cost, where it got stuck."""
 
 from collections import Counter
 
 from overnight.model.experiment import Outcome
 from overnight.model.state import Experiment, State
-from overnight.report.escape import code, fence, words
+from overnight.report.escape import code, words
 from overnight.report.merge import LISTED, change_line
 from overnight.report.summary import judged
 from overnight.report.text import duration, figure, plural
@@ -24,7 +24,7 @@ def near_misses(state: State) -> list[str]:
         for one in judged(state)[1:]
         if one.outcome in (Outcome.discard, Outcome.inconclusive)
         and one.gain is not None
-        and (one.gain > 0 or one.gain > -objective.min_effect)
+        and (one.gain >= 0 or one.gain > -objective.min_effect)
     ]
     if not close:
         return ["No discarded change came close."]
@@ -64,7 +64,8 @@ def violations(state: State) -> list[str]:
     strange = [one for one in judged(state) if one.failure is not None and one.failure.code in SUSPICIOUS]
     for one in strange[:LISTED]:
         assert one.failure is not None  # noqa: S101 - filtered above
-        lines.append(f"- **#{one.number}** has no number ({one.failure.code}): {words(one.failure.detail)}")
+        what = "was discarded" if one.outcome is Outcome.discard else "has no number"
+        lines.append(f"- **#{one.number}** {what} ({one.failure.code}): {words(one.failure.detail)}")
     if len(strange) > LISTED:
         lines.append(f"- and {len(strange) - LISTED} more without a number for such reasons.")
     if not lines:
@@ -104,35 +105,16 @@ def stuck(state: State) -> list[str]:
     start, length = _drought(done)
     lines = [f"- {plural(state.since_keep, 'experiment')} since the last kept change."]
     if length > state.since_keep:
-        lines.append(f"- The longest stretch without one was {length} experiments, from #{start}.")
+        lines.append(f"- The longest stretch without one was {plural(length, 'experiment')}, from #{start}.")
     failures = Counter(one.failure.code for one in done if one.failure is not None)
     for name, count in failures.most_common(5):
         example = next(one for one in reversed(done) if one.failure is not None and one.failure.code == name)
         assert example.failure is not None  # noqa: S101 - chosen above
-        lines.append(f"- {count} without a number for `{name}`; latest #{example.number}: "
+        what = "discarded" if example.outcome is Outcome.discard else "without a number"
+        lines.append(f"- {count} {what} for `{name}`; latest #{example.number}: "
                      f"{words(example.failure.detail, 140)}")  # fmt: skip
     if state.counts.duplicates:
         lines.append(f"- {plural(state.counts.duplicates, 'proposal')} repeated an earlier candidate exactly.")
-    return lines
-
-
-def reproduce(state: State, version: str) -> list[str]:
-    """Section 8: everything that has to be the same for the same numbers."""
-    runs = [run for one in state.experiments[:1] for run in one.readings]
-    host = f" on {words(runs[-1].host, 120)}" if runs and runs[-1].host else ""
-    limits = f", limits {words(runs[-1].limits, 20)}" if runs else ""
-    best = state.best
-    lines = [
-        f"- segment {code(state.digest, 80)} (contract, judge and base; segment {max(1, state.segments)} of the study)",
-        f"- base commit {code(state.base, 80)}",
-        f"- best commit {code(best.commit or state.base, 80)}" if best else "- no best yet",
-        f"- seed {state.seed}, box `{state.tier.value}`{limits}{host}",
-    ]
-    if version:
-        lines.append(f"- report written by overnight {words(version, 40)}")
-    count = max(1, state.counts.experiments)
-    lines += ["", fence(f"git worktree add ../again {state.base[:12]}\ncd ../again\n"
-                        f"overnight run --study again --seed {state.seed} --experiments {count}", "sh")]  # fmt: skip
     return lines
 
 

@@ -8,6 +8,7 @@ from overnight.model.contract import Objective
 from overnight.model.experiment import Certified, Measurement, Outcome, Trust
 from overnight.model.state import Experiment, State
 from overnight.model.value import lookup
+from overnight.rules.fold import mean_value
 from overnight.rules.noise import detectable, sigma
 
 
@@ -17,8 +18,10 @@ class Numbers(msgspec.Struct, frozen=True, kw_only=True):
     `baseline`, `best`, `gain`, `noise` and `smallest_gain` are in `unit`; None = not known (yet). `gain` is
     positive when the best is better, in both directions, and 0 when the best is the baseline. `gain_percent` is
     of the baseline's size. `noise` is the standard deviation of one reading, unknown from a single reading.
-    `trust` is the weaker of baseline's and best's, None before the first number. `certified` speaks of the
-    present best only. `pending` are the numbers that have been asked for and not judged.
+    `trust` is the weaker of baseline's and best's, None before the first number. `certified` speaks of the present
+    best only; `certified_number` and `certified_gain` of the last certificate that confirmed a gain, None without
+    one. `segment` (1 = the first) is the one that all this is about, of `segments`. `pending` are the numbers that
+    have been asked for and not judged.
     """
 
     study: str
@@ -42,6 +45,8 @@ class Numbers(msgspec.Struct, frozen=True, kw_only=True):
     holdout_reads: int
     trust: str | None
     certified: str
+    certified_number: int | None
+    certified_gain: float | None
     tier: str
     seconds: float
     cost_usd: float
@@ -54,6 +59,7 @@ class Numbers(msgspec.Struct, frozen=True, kw_only=True):
     digest: str
     base: str
     seed: int
+    segment: int
     segments: int
     stopping: bool
     closed: str
@@ -87,8 +93,10 @@ def numbers(state: State) -> Numbers:
         inconclusive=state.counts.inconclusive,
         evaluations=state.counts.evaluations,
         holdout_reads=state.counts.holdout_reads,
-        trust=_trust(baseline, best),
+        trust=weaker_trust(baseline, best),
         certified=certified(state).value,
+        certified_number=state.win.number if state.win else None,
+        certified_gain=state.win.gain if state.win else None,
         tier=state.tier.value,
         seconds=round(state.seconds, 3),
         cost_usd=round(state.cost_usd, 6),
@@ -101,6 +109,7 @@ def numbers(state: State) -> Numbers:
         digest=state.digest,
         base=state.base,
         seed=state.seed,
+        segment=state.segment,
         segments=state.segments,
         stopping=state.paused,
         closed=state.closed,
@@ -162,6 +171,20 @@ def gist(experiment: Experiment) -> str:
     return experiment.reason if failed or not experiment.summary else experiment.summary
 
 
+def value_read(state: State, experiment: Experiment) -> float | None:
+    """The objective's mean over what was read, whether it counts or not; None when nothing was."""
+    if state.contract is None:
+        return None
+    return mean_value(counted(state, experiment).readings, state.contract.objective.metric)
+
+
+def counted(state: State, experiment: Experiment) -> Experiment:
+    """The experiment whose readings count for this one: itself, or what it repeats."""
+    if experiment.same_as is None or experiment.readings:
+        return experiment
+    return state.experiments[experiment.same_as]
+
+
 def mean_values(readings: tuple[Measurement, ...]) -> dict[str, float]:
     """Mean of every metric over the readings that have it."""
     collected: dict[str, list[float]] = {}
@@ -173,12 +196,11 @@ def mean_values(readings: tuple[Measurement, ...]) -> dict[str, float]:
 
 def row(state: State, experiment: Experiment) -> dict[str, Any]:
     """One experiment as `log --json` writes it; a duplicate shows the readings that count for it."""
-    counted = experiment
-    if experiment.same_as is not None and not experiment.readings:
-        counted = state.experiments[experiment.same_as]
+    source = counted(state, experiment)
     first = experiment.number == 0
     failure = experiment.failure
     return {
+        "segment": state.segment,
         "number": experiment.number,
         "commit": experiment.commit or (state.base if first else ""),
         "parent": None if first else experiment.parent,
@@ -187,9 +209,9 @@ def row(state: State, experiment: Experiment) -> dict[str, Any]:
         "reason": experiment.reason,
         "value": experiment.value,
         "gain": experiment.gain,
-        "values": mean_values(counted.readings),
+        "values": mean_values(source.readings),
         "trust": experiment.trust.value,
-        "tier": (counted.readings[-1].tier if counted.readings else state.tier).value,
+        "tier": (source.readings[-1].tier if source.readings else state.tier).value,
         "agent": experiment.agent,
         "policy": experiment.policy,
         "summary": experiment.summary,
@@ -247,7 +269,8 @@ def _reading(run: Measurement) -> dict[str, Any]:
     }
 
 
-def _trust(baseline: Experiment | None, best: Experiment | None) -> str | None:
+def weaker_trust(baseline: Experiment | None, best: Experiment | None) -> str | None:
+    """The weaker trust of two experiments' values, None without any value."""
     order = list(Trust)
     known = [one.trust for one in (baseline, best) if one is not None and one.value is not None]
     return min(known, key=order.index).value if known else None

@@ -22,7 +22,7 @@ def exhausted(state: State, spending: Spending) -> str:
     if state.paused:
         return "stopped on request"
     if stop.experiments is not None and done >= stop.experiments:
-        return f"{done} experiments are done"
+        return "1 experiment is done" if done == 1 else f"{done} experiments are done"
     if stop.wall is not None and spending.elapsed + spending.reserve >= stop.wall:
         return f"the time is used up ({stop.wall:g} s, {spending.reserve:.0f} s of it kept for certification)"
     if stop.usd is not None and state.cost_usd >= stop.usd:
@@ -32,7 +32,9 @@ def exhausted(state: State, spending: Spending) -> str:
 
 def _worn_out(state: State, stop: Stop) -> str:
     if stop.no_gain is not None and state.since_keep >= stop.no_gain:
-        return f"{state.since_keep} experiments in a row brought no gain"
+        row = "1 experiment" if state.since_keep == 1 else f"{state.since_keep} experiments in a row"
+        return f"{row} brought no gain"
     if stop.tampering is not None and state.counts.violations >= stop.tampering:
-        return f"{state.counts.violations} proposals broke the contract"
+        broke = "1 proposal" if state.counts.violations == 1 else f"{state.counts.violations} proposals"
+        return f"{broke} broke the contract"
     return ""

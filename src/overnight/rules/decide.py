@@ -95,15 +95,16 @@ def _ratchet(
         return True, f"better than #{best.number} by {gain:.6g}{unit}{traded}"
     if gain <= -need and gain < 0:
         return False, f"worse than #{best.number} by {-gain:.6g}{unit}{traded}"
+    tie = f"a tie with #{best.number}" if need else f"the same as #{best.number}"
+    change = f"{gain:+.6g}{unit}{traded}"
     lines = lookup(counted, "loc")
     fewer = lines is not None and lines < best.loc
     slipped = objective.gain(against.high_water, value)
     if fewer and (slipped > -need or slipped >= 0):
-        return (
-            True,
-            f"a tie with #{best.number} ({gain:+.6g}{unit}{traded}) in {best.loc - int(lines or 0)} fewer lines",
-        )
-    return False, f"a tie with #{best.number} ({gain:+.6g}{unit}{traded}, less than {need:g}) and no simpler"
+        saved = best.loc - int(lines or 0)
+        return True, f"{tie} ({change}) in {saved} fewer {'line' if saved == 1 else 'lines'}"
+    least = f", less than {need:g}" if need else ""
+    return False, f"{tie} ({change}{least}) and no simpler"
 
 
 def failed(failure: Failure, trust: Trust) -> Verdict:

@@ -28,7 +28,7 @@ from overnight.model.event import (
     Promoted,
     Proposed,
 )
-from overnight.model.experiment import Measurement, Outcome
+from overnight.model.experiment import Certified, Measurement, Outcome
 from overnight.model.state import Counts, Experiment, State
 from overnight.model.value import lookup
 
@@ -49,13 +49,13 @@ _PROPOSED_FIELDS = (
 )  # fmt: skip
 
 
-def fold(groups: Iterable[tuple[Event, ...]]) -> State:
-    """The state after all `groups`, in ledger order; the last segment only.
+def fold(groups: Iterable[tuple[Event, ...]], segment: int | None = None) -> State:
+    """The state after all `groups`, in ledger order; of one segment only, the last unless `segment` names another.
 
     Raises:
         LedgerError: an event does not fit what came before it.
     """
-    folding = Folding()
+    folding = Folding(segment)
     for group in groups:
         folding.add(group)
     return folding.state()
@@ -74,9 +74,13 @@ def _compact(run: Measurement) -> Measurement:
 
 
 class Folding:
-    """A fold in progress. `add` groups in ledger order, take `state` whenever needed."""
+    """A fold in progress. `add` groups in ledger order, take `state` whenever needed.
 
-    def __init__(self) -> None:
+    `segment` (1 = the first) keeps the state as it was at the end of that segment; later ones are only counted.
+    """
+
+    def __init__(self, segment: int | None = None) -> None:
+        self._only = segment
         self._segments = 0
         self._reset(None)
 
@@ -92,6 +96,7 @@ class Folding:
         self._seconds = 0.0
         self._cost = 0.0
         self._certificate: Certificate | None = None
+        self._win: Certificate | None = None
         self._certified_reads: list[int] = []
         self._paused = False
         self._closed = ""
@@ -104,6 +109,9 @@ class Folding:
         for event in group:
             if isinstance(event, Opened):
                 self._segments += 1
+            if self._only is not None and self._segments > self._only:
+                continue
+            if isinstance(event, Opened):
                 self._reset(event)
             elif self._opened is None:
                 raise LedgerError(f"the ledger begins with {type(event).__name__}, not with the opening of a segment")
@@ -132,6 +140,7 @@ class Folding:
             version=opened.version,
             host=opened.host,
             opened_at=opened.at,
+            segment=self._segments if self._only is None else min(self._segments, self._only),
             segments=self._segments,
             experiments=tuple(self._experiments),
             kept=tuple(self._kept),
@@ -142,6 +151,7 @@ class Folding:
             seconds=self._seconds,
             cost_usd=self._cost,
             certificate=self._certificate,
+            win=self._win,
             certified_reads=tuple(self._certified_reads),
             paused=self._paused,
             closed=self._closed,
@@ -252,6 +262,8 @@ class Folding:
 
     def _certified(self, event: Certificate) -> None:
         self._certificate = event
+        if event.level is not Certified.no:
+            self._win = event
         self._certified_reads.clear()
 
     def _adopted(self, event: Adopted) -> None:
