@@ -1,6 +1,7 @@
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 from nights import nights, opening, reading
 
 from overnight.errors import LedgerError
@@ -101,3 +102,18 @@ def test_a_number_is_never_used_again():
 def test_a_ledger_that_does_not_begin_with_an_opening_is_refused():
     with pytest.raises(LedgerError, match="begins with"):
         fold([(Asked(number=0, parent=0, agent=""),)])
+
+
+@given(st.lists(nights(), min_size=1, max_size=4), st.data())
+def test_a_segment_folds_as_if_its_own_were_the_only_events(segments, data):
+    number = data.draw(st.integers(1, len(segments)))
+    whole = fold([group for segment in segments for group in segment], segment=number)
+    alone = fold(segments[number - 1])
+    assert (whole.segment, whole.segments) == (number, len(segments))
+    assert replace(whole, segment=1, segments=1, last_at=0.0) == replace(alone, last_at=0.0)
+
+
+@given(st.lists(nights(), min_size=1, max_size=3))
+def test_without_a_number_the_last_segment_is_meant(segments):
+    groups = [group for segment in segments for group in segment]
+    assert fold(groups) == fold(groups, segment=len(segments))

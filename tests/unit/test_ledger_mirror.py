@@ -3,11 +3,12 @@ import io
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from overnight.ledger import ResultsTable, render
 from overnight.model.contract import Contract, Direction, Objective
-from overnight.model.event import Asked, Judged
-from overnight.model.experiment import Measurement, Outcome
+from overnight.model.event import Asked, Judged, Opened
+from overnight.model.experiment import Failure, Measurement, Outcome
 from overnight.model.state import Experiment, State
 
 CONTRACT = Contract(title="t", prose="p", objective=Objective(metric="val_bpb"), edit=("train.py",), run="x")
@@ -149,3 +150,28 @@ def test_another_metric_begins_another_table(path):
     other = state(one(0, Outcome.baseline, 3.0), contract=contract)
     table.emit(judged(0), other)
     assert path.read_text() == render(other)
+
+
+def test_the_same_metric_in_a_new_segment_begins_another_table(path):
+    table = ResultsTable(path)
+    for number in range(3):
+        table.emit(judged(number), replace(upto(number), segments=1))
+    opening = Opened(study="s", digest="d", contract=CONTRACT, base="b" * 40, tree="t")
+    table.emit(opening, replace(state(), segments=2))
+    assert path.read_text() == render(state())
+    second = replace(state(one(0, Outcome.baseline, 3.0)), segments=2)
+    table.emit(judged(0), second)
+    assert path.read_text() == render(second)
+
+
+@pytest.mark.parametrize("code", ["guard", "bounds"])
+def test_what_a_limit_broke_keeps_the_value_that_was_read(code):
+    failure = Failure(code=code, detail="too big")
+    discarded = one(1, Outcome.discard, failure=failure, summary="bigger", readings=(run(1.5, 2048.0), run(2.5)))
+    again = one(2, Outcome.duplicate, same_as=1, summary="bigger again")
+    unread = one(3, Outcome.discard, failure=failure, summary="tests fail")
+    assert render(state(one(0, Outcome.baseline, 3.0), discarded, again, unread)).splitlines()[2:] == [
+        "1111111\t2.000000\t2.0\tdiscard\tbigger",
+        "2222222\t2.000000\t2.0\tdiscard\tbigger again",
+        "3333333\t0.000000\t0.0\tcrash\ttests fail",
+    ]

@@ -1,11 +1,16 @@
 import re
 
-from cli_night import HOSTILE, baseline, night, opened, tried, whole_night
+import pytest
+from cli_night import HOSTILE, baseline, certificate, night, opened, tried, whole_night
+from msgspec.structs import replace
 
+from overnight.model.contract import Holdout
 from overnight.model.event import Asked, Judged
-from overnight.model.experiment import Breach, Failure, Outcome
+from overnight.model.experiment import Breach, Certified, Failure, Outcome
 from overnight.report.markdown import render
 from overnight.report.patch import paths
+from overnight.report.reproduce import Beside
+from overnight.rules.fold import fold
 
 SECTIONS = [
     "What to merge",
@@ -131,3 +136,82 @@ def test_paths_of_a_diff_come_from_headers_not_from_content():
         "Binary files a/m.bin and b/m.bin differ\n"
     )
     assert paths(patch) == ["a.py", "gone.py", "m.bin"]
+
+
+GUARD = Failure(code="guard", detail="lines 70 is above the guard's maximum 60")
+
+
+def test_what_a_guard_discarded_is_not_called_without_a_number():
+    groups = [*opened(), *baseline(2.0), *tried(1, Outcome.discard, failure=GUARD)]
+    assert "1 discarded for `guard`; latest #1" in section(render(night(*groups)), "Where it got stuck")
+
+
+@pytest.mark.parametrize("holdout", [None, Holdout(certify="python judge.py --held")])
+def test_what_was_never_certified_has_not_failed_to(holdout):
+    (event,) = opened()[0]
+    groups = [(replace(event, contract=replace(event.contract, holdout=holdout)),)]
+    text = section(
+        render(night(*groups, *baseline(2.0), *tried(1, Outcome.keep, 1.5, gain=0.5))), "Kept, not certified"
+    )
+    assert ("was not tried, because program.md has no `holdout.certify`" in text) == (holdout is None)
+    assert ("it comes at the end of a run" in text) == (holdout is not None)
+
+
+def test_a_win_that_failed_to_certify_is_headed_so():
+    groups = [*opened(), *baseline(2.0), *tried(1, Outcome.keep, 1.5, gain=0.5)]
+    text = render(night(*groups, *certificate(1, 2.0, 2.1, Certified.no)))
+    assert "**#1**" in section(text, "Wins that did not certify")
+
+
+def test_a_certified_change_is_offered_although_a_later_best_is_not_certified():
+    groups = [*opened(), *baseline(2.0), *tried(1, Outcome.keep, 1.5, gain=0.5), *certificate(1, 2.0, 1.6)]
+    groups += [*tried(2, Outcome.keep, 1.4, parent=1, gain=0.1), *certificate(2, 2.0, 2.1, Certified.no)]
+    text = render(night(*groups))
+    assert "**#1**" in section(text, "What to merge")
+    assert "**#2**" in section(text, "Wins that did not certify")
+
+
+@pytest.mark.parametrize("min_effect", [0.0, 0.01])
+def test_a_tie_is_a_near_miss_whatever_min_effect_is(min_effect):
+    groups = [*opened(min_effect=min_effect), *baseline(2.0), *tried(1, Outcome.discard, 2.0, gain=0.0)]
+    assert "**#1** a tie" in section(render(night(*groups)), "Near misses")
+
+
+def test_only_a_change_that_stands_alone_is_offered_alone():
+    groups = [*opened(), *baseline(2.0), *tried(1, Outcome.keep, 1.9, gain=0.1)]
+    groups += tried(2, Outcome.keep, 1.4, parent=1, gain=0.5)
+    assert "# only #1, onto your branch\n" in render(night(*groups))
+    later = render(night(*groups, *certificate(1, 2.0, 1.9)))
+    assert "# only #2, onto your branch; it is built on #1, so it may conflict" in later
+
+
+def test_the_report_of_one_segment_of_several_says_so():
+    text = render(fold([*opened(), *baseline(2.0), *whole_night()]))
+    assert "Segment 2 of 2; `overnight report --segment 1` shows the one before." in text.replace("\\", "")
+    assert "Segment" not in render(night(*whole_night()))
+
+
+def again(**known):
+    state = night(*opened(), *baseline(2.0), *tried(1, Outcome.discard, 2.1))
+    return section(render(state, beside=Beside(root="/home/me/it's", **known)), "How to reproduce")
+
+
+def test_the_commands_to_reproduce_name_agent_policy_and_quoted_paths():
+    text = again(program="disk", copies=("/home/me/it's/answers",), links=("/home/me/it's/.venv",))
+    for line in (
+        """cd '/home/me/it'"'"'s'""",
+        "git worktree add --detach /home/me/again bbbbbbbbbbbb",
+        """cp '/home/me/it'"'"'s/program.md' /home/me/again/""",
+        """cp -Rp '/home/me/it'"'"'s/answers' /home/me/again/""",
+        """ln -s '/home/me/it'"'"'s/.venv' /home/me/again/""",
+        "overnight run --study again --seed 7 --experiments 1 --agent tuner",
+    ):
+        assert f"{line}\n" in text
+
+
+def test_what_cannot_be_copied_is_said_in_words():
+    text = again(program="", elsewhere=("/vault/labels",), lost=("gone/**",), many=("*.bin",))
+    assert "program.md has changed since this segment began" in text
+    assert "used where they lie: `/vault/labels`" in text
+    assert "put them back first: `gone/**`" in text
+    assert "copied to the same places: `*.bin`" in text

@@ -4,9 +4,11 @@ import pytest
 from cli_night import baseline, certificate, night, opened, tried, whole_night
 
 from overnight.model.contract import Direction
+from overnight.model.event import Asked, Judged
 from overnight.model.experiment import Certified, Outcome, Trust
 from overnight.report.headline import certification, doubt, headline, standing
 from overnight.report.summary import lineage, numbers, percentage, row
+from overnight.rules.fold import fold
 
 
 def test_an_empty_study_has_no_numbers_and_nothing_is_invented():
@@ -135,3 +137,59 @@ def test_standing_tells_running_ended_and_broken_off_apart():
     assert standing(ended, running=False).startswith("Ended after 5 experiments")
     assert standing(broken_off, running=True).startswith("Still running")
     assert "overnight run goes on" in standing(broken_off, running=False)
+
+
+def certified_then_better(*later):
+    return night(
+        *opened(),
+        *baseline(2.0),
+        *tried(1, Outcome.keep, 1.5, gain=0.5),
+        *certificate(1, 2.1, 1.6),
+        *tried(2, Outcome.keep, 1.4, parent=1, gain=0.1),
+        *later,
+    )
+
+
+@pytest.mark.parametrize("later", [[], certificate(2, 2.1, None, Certified.no), certificate(2, 2.1, 2.2, Certified.no)])
+def test_a_certified_win_stays_the_headline_when_a_later_best_is_not_certified(later):
+    state = certified_then_better(*later)
+    said = headline(state)
+    assert said.startswith("A win: val_bpb is better by 0.5 bits/byte (25 %), 2 -> 1.5 ")
+    assert "certified on the holdout (#1)." in said
+    assert said.endswith("The best since then, #2 (1.4 bits/byte), is not certified.")
+    found = numbers(state)
+    assert (found.certified, found.certified_number, found.best_number) == ("no", 1, 2)
+    assert found.certified_gain == pytest.approx(0.5)
+
+
+def test_without_a_certificate_of_a_gain_there_is_no_certified_number():
+    state = night(*opened(), *baseline(2.0), *tried(1, Outcome.keep, 1.5), *certificate(1, 2.0, 2.1, Certified.no))
+    found = numbers(state)
+    assert (found.certified_number, found.certified_gain) == (None, None)
+
+
+def unchanged(number, same_as=0):
+    return [
+        (Asked(number=number, parent=0, agent="x"),),
+        (Judged(number=number, outcome=Outcome.duplicate, reason="", same_as=same_as),),
+    ]
+
+
+def test_a_night_of_nothing_new_says_so():
+    one, three = unchanged(1), [*unchanged(1), *unchanged(2), *unchanged(3)]
+    assert headline(night(*opened(), *baseline(2.0), *three)).endswith(" 3 of 3 proposals changed nothing.")
+    assert headline(night(*opened(), *baseline(2.0), *one)).endswith(" The only proposal changed nothing.")
+
+
+def test_nothing_new_at_the_end_of_a_night_is_said_after_the_gain():
+    kept = tried(1, Outcome.keep, 1.5, gain=0.5)
+    tail = [*unchanged(2, same_as=1), *unchanged(3), *unchanged(4)]
+    said = headline(night(*opened(), *baseline(2.0), *kept, *tail))
+    assert said.startswith("A gain")
+    assert said.endswith(" The last 3 proposals changed nothing or repeated an earlier candidate.")
+    assert "proposals" not in headline(night(*opened(), *baseline(2.0), *kept, *tail[:4]))
+
+
+def test_an_old_segment_ended_when_the_next_began():
+    state = fold([*opened(), *baseline(2.0), *whole_night()], segment=1)
+    assert standing(state, running=False).endswith("before segment 2 began.")
