@@ -2,7 +2,7 @@
 
 import pytest
 
-from overnight.model.contract import Contract, Drive, Guard, Holdout, Objective
+from overnight.model.contract import AgentSpec, Contract, Drive, Guard, Holdout, Isolation, Objective
 from overnight.program import OPEN_HOLES, Facts, lint, parse
 from overnight.rules.scope import matches
 
@@ -151,7 +151,7 @@ def test_a_self_reported_number_without_bounds_is_a_warning():
     (problem,) = found({"objective": loose})
     assert (problem.severity, problem.code) == ("warning", "no-bounds")
     assert codes({"objective": loose, **SCORED}) == []
-    assert codes({"objective": Objective(metric="wall_seconds")}) == []
+    assert codes({"objective": Objective(metric="loc")}) == []
 
 
 @pytest.mark.parametrize(
@@ -162,9 +162,10 @@ def test_noise_above_the_smallest_gain_is_a_warning(noise, least, expected):
     assert codes({"objective": objective}, noise=noise) == expected
 
 
-def test_a_pattern_without_files_is_a_warning():
+def test_a_pattern_without_files_is_an_error_because_nothing_could_be_sealed():
     keys = {"data": ("data/**", "seen/**"), **SCORED}
-    assert codes(keys, data_counts={"data/**": 0, "seen/**": 3}) == ["empty-pattern"]
+    (problem,) = found(keys, data_counts={"data/**": 0, "seen/**": 3})
+    assert (problem.code, problem.severity) == ("empty-pattern", "error")
     assert codes(keys) == []
 
 
@@ -173,6 +174,127 @@ def test_each_open_hole_of_an_inferred_contract_is_named():
     problems = lint(inferred, Facts(tracked=("train.py", "prepare.py")), matches=matches)
     assert [problem.code for problem in problems] == list(OPEN_HOLES)
     assert {problem.severity for problem in problems} == {"warning"}
+
+
+SOURCES = {
+    "train.py": "import time\nstart = time.time()\nfrom prepare import *\nprint('val_bpb:', evaluate_bpb(start))",
+    "prepare.py": "def evaluate_bpb(model):\n    return 1\nSEED = 3\nBATCH_SIZE = 4",
+}
+
+
+def test_a_hole_is_stated_only_where_its_sign_is_in_the_files():
+    inferred = parse("Lower val_bpb", file="p", sources=SOURCES)
+    problems = lint(inferred, Facts(tracked=tuple(SOURCES), sources=SOURCES), matches=matches)
+    seen = {problem.code for problem in problems if "in this layout" not in problem.message}
+    assert seen == {"hole-clock", "hole-print", "hole-call"}
+    assert [problem.code for problem in problems] == list(OPEN_HOLES)
+
+
+@pytest.mark.parametrize("metric", ["wall_seconds", "cpu_seconds", "peak_memory_mb"])
+def test_a_program_that_does_nothing_is_the_fastest_unless_something_checks_its_work(metric):
+    cost = Objective(metric=metric)
+    (problem,) = found({"objective": cost})
+    assert (problem.severity, problem.code) == ("warning", "unchecked")
+    assert "guard" in problem.fix
+    assert "--template speed" in problem.fix
+    assert codes({"objective": cost, "guards": (Guard(metric="peak_memory_mb", max=9),)}) == ["unchecked"]
+    assert codes({"objective": cost, "guards": (Guard(run="pytest -q"),)}) == []
+    assert codes({"objective": cost, "guards": (Guard(metric="correct", min=1),)}) == []
+    assert codes({"objective": cost, **SCORED}) == []
+
+
+@pytest.mark.parametrize(
+    ("script", "text"),
+    [
+        ("judge.py", "print(open('train.py').read())"),
+        ("judge.py", "import subprocess\nsubprocess.run(['python', './train.py'])"),
+        ("judge.py", "import os\nos.system('python train.py --fast')"),
+        ("judge.sh", "wc -c < train.py"),
+    ],
+)
+def test_a_judge_that_names_an_editable_file_sees_an_old_one(script, text):
+    keys = {**SCORED, "score": f"sh {script}"}
+    (problem,) = found(keys, tracked=(*FILES, "judge.sh"), sources={script: text})
+    assert (problem.severity, problem.code) == ("warning", "judge-reads-base")
+    assert "artifacts" in problem.fix
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '"""Compares what train.py has written in its folder."""',
+        "print('constrain.pyx')",
+        "# train.py",
+        "open('out/p.npy')",
+    ],
+)
+def test_a_judge_that_only_speaks_of_the_file_is_no_finding(text):
+    assert found(SCORED, sources={"judge.py": text}) == ()
+
+
+def test_a_judge_that_compares_with_the_original_of_what_is_timed_is_no_finding():
+    keys = {"objective": Objective(metric="cpu_seconds"), **SCORED}
+    assert found(keys, sources={"judge.py": "open('train.py')"}) == ()
+
+
+def test_a_judge_may_start_what_it_drives():
+    drive = Drive(judge="python judge.py", serve="python train.py --serve")
+    assert found({"drive": drive, "run": ""}, sources={"judge.py": "['train.py', '--serve']"}) == ()
+
+
+def test_a_judge_that_imports_what_is_edited_is_told_of_artifacts():
+    (problem,) = found({"edit": ("app.py",), **SCORED}, sources={"judge.py": "import app"})
+    assert "`artifacts`" in problem.fix
+
+
+@pytest.mark.parametrize(
+    ("keys", "hide"),
+    [
+        ({"data": ("answers/**",)}, "answers/**"),
+        ({"data": ("in/**",)}, "in/answers/**"),
+        ({"data": ("in/labels/a.csv",)}, "in/labels"),
+        ({"data": ("in/*.csv",)}, "in/labels.csv"),
+        ({"data": ("in/labels.csv",)}, "in/*.csv"),
+        ({"data": ("~/in/**",)}, "~/in/labels/*"),
+        ({"data": ("/srv/in",)}, "/srv/in/labels/*"),
+        ({"env_dirs": (".venv",)}, ".venv/answers/**"),
+        ({"artifacts": ("out/**",)}, "out/answers.csv"),
+        ({"isolation": Isolation(read=("/srv/in",))}, "/srv/in/**"),
+        ({"agent": AgentSpec(read=("answers",))}, "answers/*.csv"),
+    ],
+)
+def test_a_path_is_hidden_or_shown_and_not_both(keys, hide):
+    problems = found({**SCORED, "hide": (hide,), **keys})
+    assert [(problem.severity, problem.code) for problem in problems] == [("error", "hidden-shown")]
+    assert f"`{hide}`" in problems[0].message
+
+
+@pytest.mark.parametrize(
+    ("data", "hide"),
+    [("in/**", "answers/**"), ("in/*.csv", "in/labels.txt"), ("in", "inside/**"), ("/srv/**", "srv/x"), ("~/a", "a")],
+)
+def test_neighbours_are_no_contradiction(data, hide):
+    assert codes({**SCORED, "data": (data,), "hide": (hide,)}) == []
+
+
+def test_a_file_on_disk_that_two_patterns_name_is_a_contradiction():
+    keys = {**SCORED, "data": ("**/*.csv",), "hide": ("in/labels*",)}
+    assert codes(keys, shown_hidden={"**/*.csv": "in/labels*"}) == ["hidden-shown"]
+
+
+def test_nothing_can_be_edited_through_a_link():
+    (problem,) = found(SCORED, links={"train.py": "real.py"})
+    assert (problem.severity, problem.code) == ("error", "edit-link")
+    assert "`real.py`" in problem.fix
+    (problem,) = found({"edit": ("train.py", "app.py"), **SCORED}, links={"train.py": "real.py"})
+    assert (problem.severity, problem.code) == ("warning", "edit-link")
+
+
+def test_what_the_box_shows_of_a_submodule_and_of_a_large_file_elsewhere_is_said():
+    problems = found(SCORED, submodules=("vendor/x",), pointers=("model.bin",))
+    assert [problem.code for problem in problems] == ["submodule", "lfs-pointer"]
+    assert "empty folder" in problems[0].message
+    assert "pointer" in problems[1].message
 
 
 def test_errors_come_before_warnings():

@@ -42,10 +42,11 @@ def check(
         return
     site = find_site(present_folder(repo), study)
     options = Options(isolation=isolation, with_changes=False, environment=dict(os.environ))
-    loaded = inspect_contract(site)
+    loaded = inspect_contract(site, options)
     problems = list(loaded.problems)
     tunables = _tunables(site, loaded.contract)
-    probed = _probe(site, options, loaded, problems) if measure else None
+    refused = any(problem.severity == "error" for problem in problems)
+    probed = _probe(site, options, loaded, problems) if measure and not refused else None
     errors = [problem for problem in problems if problem.severity == "error"]
     if json:
         say_json(_document(site, loaded.contract, problems, tunables, probed, ok=not errors))
@@ -133,7 +134,7 @@ def _words(
     site: "Site", loaded: "Loaded", problems: "list[Problem]", tunables: list[str], probed: "Probe | None"
 ) -> str:
     from overnight.program import describe
-    from overnight.report.text import block
+    from overnight.report.text import block, plural
 
     contract = loaded.contract
     origin = "inferred, because the file has no front matter" if contract.inferred else "with its defaults"
@@ -152,5 +153,5 @@ def _words(
     lines.append("")
     lines += [problem.text() for problem in problems]
     errors = sum(problem.severity == "error" for problem in problems)
-    lines.append(f"{errors} errors, {len(problems) - errors} warnings")
+    lines.append(f"{plural(errors, 'error')}, {plural(len(problems) - errors, 'warning')}")
     return block("\n".join(lines))

@@ -16,10 +16,10 @@ _INTERPRETER = re.compile(r"(?:.*/)?(?:python[0-9.]*|pypy[0-9.]*|node|ruby|perl|
 def files_named(command: str, tracked: Collection[str]) -> tuple[str, ...]:
     """The tracked files that the command's words name: as paths, as `--option=path`, as `-m module`, below a `cd`."""
     found: dict[str, None] = {}
-    for folder, words in _simple_commands(command):
+    for folder, words in simple_commands(command):
         for index, word in enumerate(words):
             for candidate in _spellings(word, words[index - 1] if index else ""):
-                path = _join(folder, candidate)
+                path = folder_below(folder, candidate)
                 if path in tracked:
                     found[path] = None
     return tuple(found)
@@ -31,10 +31,10 @@ def script_of(command: str, tracked: Collection[str]) -> tuple[str, ...]:
     A word that follows a program that is no interpreter (`ruff check app.py`) is its input, not executed.
     """
     found: dict[str, None] = {}
-    for folder, words in _simple_commands(command):
+    for folder, words in simple_commands(command):
         runs_next = True
         for index, word in enumerate(words):
-            names = [_join(folder, spelled) for spelled in _spellings(word, words[index - 1] if index else "")]
+            names = [folder_below(folder, spelled) for spelled in _spellings(word, words[index - 1] if index else "")]
             hit = next((path for path in names if path in tracked), None)
             if hit and runs_next:
                 found[hit] = None
@@ -51,9 +51,9 @@ def script_of(command: str, tracked: Collection[str]) -> tuple[str, ...]:
 def tests_of(command: str, tracked: Collection[str]) -> tuple[str, ...]:
     """The tracked test files that a test runner's command would collect, by the conventions of pytest and unittest."""
     found: dict[str, None] = {}
-    for folder, words in _simple_commands(command):
+    for folder, words in simple_commands(command):
         if any(word.rpartition("/")[2] in _RUNNERS for word in words):
-            roots = [_join(folder, word.partition("::")[0]) for word in words if not word.startswith("-")]
+            roots = [folder_below(folder, word.partition("::")[0]) for word in words if not word.startswith("-")]
             found |= dict.fromkeys(_collected(roots, tracked))
     return tuple(found)
 
@@ -69,7 +69,7 @@ def _collected(roots: Collection[str], tracked: Collection[str]) -> list[str]:
     return collected
 
 
-def _simple_commands(command: str) -> list[tuple[str, list[str]]]:
+def simple_commands(command: str) -> list[tuple[str, list[str]]]:
     """The command cut at the shell's operators, each part with the folder that earlier `cd`s lead to."""
     lexer = shlex.shlex(command.replace("\n", " ; "), posix=True, punctuation_chars=True)
     lexer.whitespace_split = True
@@ -84,7 +84,7 @@ def _simple_commands(command: str) -> list[tuple[str, list[str]]]:
             current.append(word)
             continue
         if len(current) == 2 and current[0] == "cd":
-            folder = _join(folder, current[1])
+            folder = folder_below(folder, current[1])
         elif current:
             parts.append((folder, current))
         current = []
@@ -101,7 +101,8 @@ def _spellings(word: str, before: str) -> list[str]:
     return spellings
 
 
-def _join(folder: str, word: str) -> str:
+def folder_below(folder: str, word: str) -> str:
+    """The path that `word` names after a `cd` to `folder`; absolute ones stay as they are."""
     if not word or word.startswith(("/", "~")):
         return word
     path = normpath(f"{folder}/{word}" if folder else word)

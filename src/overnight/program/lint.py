@@ -10,11 +10,16 @@ from overnight.model.problem import Problem, Severity
 from overnight.program.commands import files_named, script_of, tests_of
 from overnight.program.facts import Facts
 from overnight.program.findings import nearest
+from overnight.program.holes import OPEN_HOLES, open_holes, split_sources
 from overnight.program.imports import imported
+from overnight.program.overlaps import named_in, overlap
 
 Matches = Callable[[tuple[str, ...], str], bool]
 
+__all__ = ["OPEN_HOLES", "lint"]
+
 _SHOWN = 5
+_COSTS = frozenset({"wall_seconds", "cpu_seconds", "peak_memory_mb"})
 
 
 def lint(contract: Contract, facts: Facts, *, matches: Matches) -> tuple[Problem, ...]:
@@ -28,6 +33,9 @@ def lint(contract: Contract, facts: Facts, *, matches: Matches) -> tuple[Problem
     inspector.hidden()
     inspector.artifacts()
     inspector.judge()
+    inspector.blind_judge()
+    inspector.contradictions()
+    inspector.checkout()
     inspector.patterns()
     inspector.noise()
     if contract.inferred:
@@ -70,6 +78,11 @@ class _Inspector:
         for path, reason in reasons.items():
             message = f"`edit` reaches `{path}`, and {reason}: a candidate could rewrite its own verdict."
             fix = f'Take it out: add "!{path}" at the end of `edit`, or name the files to edit one by one.'
+            if reason.endswith("imports it"):
+                fix += (
+                    " If the judge shall measure it: import it in `run`, write what comes out to a file, and hand that "
+                    "over with `artifacts`; the judge sees only the files as they were."
+                )
             self._add("edit-reaches-judge", message, at="edit", fix=fix)
 
     def _judging(self) -> Iterable[tuple[str, str]]:
@@ -153,14 +166,72 @@ class _Inspector:
             self._warn("no-bounds", message, at="metric",
                       fix="Write `bounds: [low, high]` around the plausible, or add a `score` command.")  # fmt: skip
 
+        checked = any(guard.run or guard.metric not in BUILT_IN_METRICS for guard in self._contract.guards)
+        if objective.metric in _COSTS and not (self._contract.score or self._contract.drive or checked):
+            message = (
+                f"nothing checks that the program still does its work: for `{objective.metric}` a candidate that does "
+                "nothing wins."
+            )
+            fix = "Add a guard (`guards: [{run: pytest -q}]`), or a judge: `overnight init --template speed` shows one."
+            self._warn("unchecked", message, at="metric", fix=fix)
+
+    def blind_judge(self) -> None:
+        """The judge does not measure its own old copy of what is edited."""
+        contract, drive = self._contract, self._contract.drive
+        if contract.objective.metric in BUILT_IN_METRICS:
+            return
+        served = set(files_named(drive.serve, self._tracked)) if drive else set()
+        for key, command in (("score", contract.score), ("drive.judge", drive.judge if drive else "")):
+            for script in files_named(command, self._tracked):
+                text = self._facts.sources.get(script, "")
+                paths = sorted(self._editable - served - {script})
+                for path in named_in(text, paths, python=script.endswith(".py")):
+                    message = (
+                        f"`{script}`, which `{key}` runs, names `{path}`: the judge sees that file as it was when the "
+                        "study began, never a candidate's, so reading it scores all candidates the same."
+                    )
+                    fix = (
+                        "Let `run` use it and write a result to a file, and hand that over: `artifacts: [out/result]`."
+                    )
+                    self._warn("judge-reads-base", message, at=key, fix=fix)
+
+    def contradictions(self) -> None:
+        """What is hidden is not shown by another key."""
+        contract = self._contract
+        shown = (("data", contract.data), ("env_dirs", contract.env_dirs), ("artifacts", contract.artifacts))
+        for key, patterns in (*shown, ("isolation.read", contract.isolation.read), ("agent.read", contract.agent.read)):
+            for index, pattern in enumerate(patterns):
+                hidden = next((glob for glob in contract.hide if overlap(pattern, glob, self._matches)), "")
+                hidden = hidden or (self._facts.shown_hidden.get(pattern, "") if key == "data" else "")
+                if hidden:
+                    message = f"`{pattern}` in `{key}` and `{hidden}` in `hide` contradict each other: one shows it."
+                    fix = "Keep what is hidden in a folder of its own that no other key names."
+                    self._add("hidden-shown", message, at=f"{key}.{index}", fix=fix)
+
+    def checkout(self) -> None:
+        """What git tracks and a checkout shows differently from the person's folder."""
+        links = sorted(path for path in self._editable if path in self._facts.links)
+        for path in links:
+            severity: Severity = "error" if len(links) == len(self._editable) else "warning"
+            message = f"`{path}` is a link: nothing can be edited through it."
+            fix = f"Name the file that it points to (`{self._facts.links[path]}`), if git tracks it."
+            self._add("edit-link", message, at="edit", fix=fix, severity=severity)
+        for path in self._facts.submodules:
+            message = f"`{path}` is a submodule: the box shows an empty folder there."
+            self._warn("submodule", message, fix="If it is needed, commit its files, or name a copy of it in `data`.")
+        if self._facts.pointers:
+            shown = ", ".join(f"`{path}`" for path in self._facts.pointers[:_SHOWN])
+            message = f"git-lfs keeps {shown} elsewhere: the box shows the text of the pointer, not the content."
+            self._warn("lfs-pointer", message, fix="If it is needed, keep the file outside git and name it in `data`.")
+
     def patterns(self) -> None:
         """Patterns of data find files."""
         for key, counts in (("data", self._facts.data_counts), ("hide", self._facts.hide_counts)):
             for index, pattern in enumerate(getattr(self._contract, key)):
                 if counts.get(pattern, 1) == 0:
-                    message = f"`{pattern}` in `{key}` matches no file on this machine; the box will not hold it."
-                    self._warn("empty-pattern", message, at=f"{key}.{index}",
-                              fix="Prepare the data first, or correct the path.")  # fmt: skip
+                    message = f"`{pattern}` in `{key}` matches no file on this machine."
+                    fix = f"Paths count from {self._contract.program}'s folder: correct it, or prepare the files first."
+                    self._add("empty-pattern", message, at=f"{key}.{index}", fix=fix)
 
     def noise(self) -> None:
         """A gain that counts is larger than the judge's own noise."""
@@ -174,7 +245,7 @@ class _Inspector:
 
     def open_holes(self) -> None:
         """What a judge inside the candidate's process cannot prevent, each by name."""
-        for code, message in OPEN_HOLES.items():
+        for code, message in open_holes(*split_sources(self._facts.sources, self._editable)):
             self._warn(
                 code,
                 message,
@@ -191,15 +262,3 @@ class _Inspector:
         self.problems.append(
             Problem(severity=severity, code=code, file=file, line=line, column=column, message=message, fix=fix)
         )
-
-
-OPEN_HOLES = {
-    "hole-clock": "the clock that ends training is read in the edited file: a candidate can train for longer.",
-    "hole-print": "the edited file prints the score itself: a candidate can print any number.",
-    "hole-seed": "the random seed is set in the edited file: a candidate can search for a lucky one.",
-    "hole-call": "the edited file calls evaluate_bpb itself: a candidate can call something else, or change it first.",
-    "hole-targets": "the evaluation passes the targets into the candidate's model: a candidate can read the answers.",
-    "hole-shard": "the validation shard lies among the training data: a candidate can train on it.",
-    "hole-batch": "the batch size, set in the edited file, truncates what is scored: a candidate can skip text.",
-}
-"""The weaknesses of a judge that lives in the candidate's process, as in karpathy/autoresearch."""

@@ -2,19 +2,18 @@
 
 import shlex
 import sys
-from itertools import takewhile
 from pathlib import Path
 
 from overnight.agents import CommandAgent, Scripted, Tuner, parameters_of, script_mounts
 from overnight.errors import UsageError
 from overnight.model.box import Limits, Mount
-from overnight.model.contract import Contract
 from overnight.model.value import Words
 from overnight.ports import Agent
 from overnight.program.findings import nearest
 from overnight.sandbox import resolve
 from overnight.wiring.options import AGENTS
 from overnight.wiring.rooms import Rooms
+from overnight.wiring.shown import hidden_folders, readable
 
 _LONGEST_NAME = 255
 
@@ -100,7 +99,7 @@ def _command(line: str, rooms: Rooms, segment: int) -> Agent:
         network=spec.network is not None,
         env={variable: environment[variable] for variable in spec.pass_env},
         label=f"{segment}-" if segment > 1 else "",
-        read=(*(_readable(path) for path in spec.read), *scripts),
+        read=(*(_shown(path, rooms) for path in spec.read), *scripts),
         limits=Limits(
             wall=spec.wall,
             memory=max(contract.budget.memory, AGENT_MEMORY),
@@ -137,17 +136,6 @@ def _refuse_lost_files(line: str, rooms: Rooms, tree: str) -> None:
         )
 
 
-def hidden_folders(contract: Contract, root: Path) -> tuple[Path, ...]:
-    """The fixed folder of each pattern of `hide`, absolute."""
-    folder = root / contract.folder
-    fixed = (
-        takewhile(lambda part: not set(part) & set("*?["), Path(glob).expanduser().parts) for glob in contract.hide
-    )
-    return tuple(folder.joinpath(*parts) for parts in fixed)
-
-
-def _readable(path: str) -> Mount:
-    real = Path(path).expanduser()
-    if not real.exists():
-        raise UsageError(f"agent.read names {path}, which does not exist")
-    return Mount(source=str(real), target=str(real))
+def _shown(path: str, rooms: Rooms) -> Mount:
+    place = str(readable("agent.read", path, rooms.site, rooms.contract, rooms.options.environment))
+    return Mount(source=place, target=place)

@@ -16,6 +16,7 @@ from overnight.wiring.commands import commands_of
 from overnight.wiring.environments import environments
 from overnight.wiring.facts import gather_facts
 from overnight.wiring.options import Options
+from overnight.wiring.preflight import box_problem, preflight
 from overnight.wiring.site import Site
 
 _SOURCES = ("train.py", "prepare.py", "pyproject.toml", "uv.lock")
@@ -59,8 +60,11 @@ def read_contract(site: Site) -> tuple[Contract, str]:
     return contract, text
 
 
-def inspect_contract(site: Site) -> Loaded:
+def inspect_contract(site: Site, options: Options) -> Loaded:
     """The contract and every finding, without refusing anything but a file that cannot be read as a contract.
+
+    Whatever `load` and the box would refuse is among the errors; what it would refuse only until something is
+    committed is a warning.
 
     Raises:
         UsageError: no repository state to check against, no program.md.
@@ -69,15 +73,34 @@ def inspect_contract(site: Site) -> Loaded:
     contract, text = read_contract(site)
     commit, tree = site.repository.head()
     dirty = site.repository.dirty()
-    problems = lint(contract, gather_facts(site, contract, text, tree), matches=matches)
+    problems = (*_problems(site, options, contract, text, tree), *box_problem(site, options, contract, text))
+    problems = _in_order((*problems, *_uncommitted(site, contract, dirty)))
     return Loaded(contract, text, commit, tree, dirty, problems, tuple(problem.text() for problem in problems), ())
+
+
+def _problems(site: Site, options: Options, contract: Contract, text: str, tree: str) -> tuple[Problem, ...]:
+    """What is wrong with the contract, in itself and on this machine."""
+    found = lint(contract, gather_facts(site, contract, text, tree), matches=matches)
+    return _in_order((*found, *preflight(site, options, contract, text, tree)))
+
+
+def _in_order(problems: tuple[Problem, ...]) -> tuple[Problem, ...]:
+    return tuple(sorted(problems, key=lambda problem: (problem.severity != "error", problem.line)))
+
+
+def _uncommitted(site: Site, contract: Contract, dirty: Iterable[str]) -> tuple[Problem, ...]:
+    try:
+        _refuse_uncommitted(site, contract, dirty)
+    except UsageError as error:
+        return (Problem(severity="warning", code="uncommitted", file=str(site.program), message=f"{error}."),)
+    return ()
 
 
 def load(site: Site, options: Options) -> Loaded:
     """Read, check and place the contract; every error is reported before anything runs.
 
     Raises:
-        ContractError: lint found errors.
+        ContractError: something in it cannot be enforced, or cannot work on this machine.
         UsageError: a file that program.md names is not committed as it is.
     """
     contract, text = read_contract(site)
@@ -93,7 +116,7 @@ def load(site: Site, options: Options) -> Loaded:
         if others:
             shown = ", ".join(others[:3]) + (" ..." if len(others) > 3 else "")
             notices.append(f"measuring commit {commit[:10]}; not in it: {len(others)} uncommitted changes ({shown})")
-    problems = lint(contract, gather_facts(site, contract, text, tree), matches=matches)
+    problems = _problems(site, options, contract, text, tree)
     errors = [problem for problem in problems if problem.severity == "error"]
     if errors:
         raise ContractError(errors)

@@ -17,6 +17,7 @@ from overnight.sandbox import Unboxed, best, resolve
 from overnight.wiring.commands import commands_of
 from overnight.wiring.environments import seals_of
 from overnight.wiring.options import Options
+from overnight.wiring.shown import readable
 from overnight.wiring.site import Site
 from overnight.wiring.tracked import Tracked
 from overnight.workspace import Trees
@@ -67,7 +68,13 @@ class Rooms:
 
 
 def build_rooms(site: Site, options: Options, contract: Contract, sandbox: Tracked, scratch: Path) -> Rooms:
-    """Resolve what the boxes must see and seal what is not in git."""
+    """Resolve what the boxes must see and seal what is not in git.
+
+    Raises:
+        UsageError: `isolation.read` would show what a box is there to hide, or a glob of `data` or `hide` is empty.
+    """
+    for path in contract.isolation.read:
+        readable("isolation.read", path, site, contract, options.environment)
     toolchain = resolve(
         commands_of(contract),
         environment=options.environment,
