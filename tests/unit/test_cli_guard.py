@@ -131,3 +131,25 @@ def test_help_loads_nothing_heavy():
     )
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
     assert done.stdout == "[]\n"
+
+
+@pytest.mark.parametrize("closed", ["<&-", ">&-", "2>&-", "<&- >&- 2>&-"])
+def test_a_stream_that_was_closed_before_the_start_is_no_error(closed, tmp_path):
+    line = f'"$0" -m overnight --version {closed}; echo $? > code'
+    done = subprocess.run(["sh", "-c", line, sys.executable], cwd=tmp_path, capture_output=True, text=True)
+    assert (tmp_path / "code").read_text() == "0\n"
+    assert done.stderr == ""
+
+
+def test_a_report_into_a_closed_stdout_is_silent(tmp_path):
+    script = (
+        "import os, sys\n"
+        "from overnight.cli import main\n"
+        "main._fill_closed_streams()\n"
+        "assert os.path.samestat(os.fstat(1), os.stat(os.devnull))\n"
+        "sys.stdout.write('the report')\n"
+        "sys.stdout.flush()\n"
+    )
+    line = '"$0" -c "$1" >&-'
+    done = subprocess.run(["sh", "-c", line, sys.executable, script], cwd=tmp_path, capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (0, "")

@@ -6,16 +6,14 @@ import signal
 import subprocess
 import sys
 import time
-from pathlib import Path
-from typing import NamedTuple
 
 import pytest
-from cli_night import BASE, HOSTILE, Groups, baseline, certificate, commit_of, opened, tried, whole_night
-from msgspec.structs import replace
+from cli_house import House, call, git, rows_of, write
+from cli_night import baseline, certificate, opened, tried, whole_night
 from typer.testing import CliRunner
 
 from overnight.cli.main import app
-from overnight.ledger import Journal, StudyLock
+from overnight.ledger import StudyLock
 from overnight.model.event import Paused
 from overnight.model.experiment import Outcome
 from overnight.rules.fold import fold
@@ -31,66 +29,6 @@ LOG_KEYS = {
     "parent_commit", "gain", "paths", "added", "deleted", "hypothesis", "failure", "tier", "same_as", "cost_usd",
     "breaches", "note",
 }  # fmt: skip
-
-
-class House(NamedTuple):
-    root: Path
-    journal: Journal
-
-
-def git(root: Path, *words: str, text: str = "") -> str:
-    environment = {**os.environ, "GIT_CONFIG_GLOBAL": os.devnull, "GIT_CONFIG_NOSYSTEM": "1"}
-    who = ["-c", "user.name=p", "-c", "user.email=p@example.org", "-c", "init.defaultBranch=main"]
-    done = subprocess.run(
-        ["git", *who, *words], cwd=root, input=text, capture_output=True, text=True, check=True, env=environment
-    )
-    return done.stdout.strip()
-
-
-@pytest.fixture
-def house(tmp_path: Path) -> House:
-    """A repository with one commit and an empty ledger of a study `lm`."""
-    root = tmp_path / "lm"
-    root.mkdir()
-    git(root, "init")
-    (root / "train.py").write_text("order = 3\n")
-    (root / "program.md").write_text("---\nmetric: val_bpb\nedit: train.py\nrun: python train.py\n---\n")
-    git(root, "add", "-A")
-    git(root, "commit", "-m", "first")
-    return House(root, Journal(root / ".git", "lm"))
-
-
-def candidate(root: Path, text: str, parent: str) -> str:
-    blob = git(root, "hash-object", "-w", "--stdin", text=text)
-    tree = git(root, "mktree", text=f"100644 blob {blob}\ttrain.py\n")
-    return git(root, "commit-tree", tree, "-p", parent, "-m", "c")
-
-
-def write(house: House, groups: Groups) -> None:
-    """Write the night into the ledger with real commits in place of the made-up ones."""
-    names = {BASE: git(house.root, "rev-parse", "HEAD")}
-    for number in (1, 5):
-        parent = names[BASE if number == 1 else commit_of(1)]
-        names[commit_of(number)] = candidate(house.root, f"order = {number}\n\tx = '{HOSTILE}'\n", parent)
-    head = house.journal.head()
-    for group in groups:
-        real = []
-        for event in group:
-            fields = {
-                name: names[getattr(event, name)]
-                for name in ("base", "commit", "parent_commit")
-                if getattr(event, name, None) in names
-            }
-            real.append(replace(event, **fields))
-        head = house.journal.append(real, head=head)
-
-
-def call(house: House, *words: str):
-    return CliRunner().invoke(app, [*words, "--repo", str(house.root)])
-
-
-def rows_of(house: House, *words: str) -> list[dict]:
-    return [json.loads(line) for line in call(house, "log", "--json", *words).stdout.splitlines()]
 
 
 def test_status_json_has_the_promised_fields_with_real_numbers(house):
@@ -269,24 +207,6 @@ def test_stop_says_when_nothing_runs_and_leaves_the_ledger_alone(house):
     assert "Nothing is running" in result.stdout
     assert house.journal.head() == before
     assert json.loads(call(house, "stop", "--json").stdout)["running"] is False
-
-
-HOLD = (
-    "import sys, time\nfrom pathlib import Path\nfrom overnight.ledger import StudyLock\n"
-    "with StudyLock(Path(sys.argv[1])):\n    print('held', flush=True)\n    time.sleep(60)\n"
-)
-
-
-@pytest.fixture
-def holder(house):
-    lock = house.root / ".git/overnight/lm/lock"
-    process = subprocess.Popen([sys.executable, "-c", HOLD, str(lock)], stdout=subprocess.PIPE, text=True)
-    assert process.stdout is not None
-    process.stdout.readline()
-    yield process
-    process.kill()
-    process.wait()
-    process.stdout.close()
 
 
 def test_stop_asks_the_running_study_through_the_ledger(house, holder):

@@ -127,7 +127,7 @@ class Folding:
         """The present state as a frozen value."""
         opened = self._opened
         if opened is None:
-            return State()
+            return State(segments=self._segments)
         return State(
             study=opened.study,
             digest=opened.digest,
