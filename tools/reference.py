@@ -62,7 +62,7 @@ is a failure, never a value.
 
 ## Known, but not enforced by this version
 
-These keys are part of the language. A value other than the one in brackets is an error with exit code 2, so that nobody
+These keys are part of the language. Any value other than one in brackets is an error with exit code 2, so that nobody
 relies on it:
 """
 _EVENTS_HEAD = f"""# The ledger's events

@@ -123,3 +123,23 @@ def test_check_warns_of_what_must_be_committed_first(project):
     text = project.overnight("check").stdout
     assert "--with-changes" in text
     assert text.rstrip().endswith("0 errors, 1 warning")
+
+
+@pytest.mark.parametrize(
+    ("guard", "words"),
+    [
+        ("{metric: p95, max: 3}", ["guards[0]", "p95", "`p95: NUMBER`", "remove the guard"]),
+        ("{metric: loss, max: 3}", ["guards[0]", "loss", "`max`", "remove the guard"]),
+        ('{run: "true", min_tests: 3}', ["`true`", "min_tests"]),
+    ],
+)
+def test_a_guard_that_the_unchanged_code_breaks_is_named_with_what_to_write(project, guard, words):
+    project.write({"program.md": PROGRAM.replace("bounds:", f"guards: [{guard}]\nbounds:")})
+    said = project.overnight("run", "--experiments", 1, code=2).stderr
+    assert all(word in said for word in words), said
+    assert ".." not in said.replace("...", "")
+
+
+def test_one_uncommitted_change_is_one(project):
+    project.write({"notes.txt": "x"})
+    assert "1 uncommitted change (" in project.overnight("run", "--experiments", 0).stdout

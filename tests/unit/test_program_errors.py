@@ -50,6 +50,22 @@ def test_front_matter_without_keys_shows_the_required_ones(front, code):
     assert "edit: [train.py]" in problem.fix
 
 
+@pytest.mark.parametrize("text", ["", "---\n---\nprose\n", "Prose only.\n"])
+def test_what_is_offered_for_pasting_is_a_contract_as_it_stands(text):
+    with pytest.raises(ContractError) as caught:
+        parse(text, file="program.md")
+    said = str(caught.value)
+    pasted = said[said.index("\n---\n") + 1 :]
+    assert parse(pasted, file="program.md").edit == ("train.py",)
+
+
+@pytest.mark.parametrize("line", ["guards: [{metric: a, max: 1, maxx: 1}]", "guards: [{metric: a, max: 1, max: 2}]"])
+def test_a_guard_is_called_by_its_place_in_brackets(line):
+    message = only(line).message
+    assert "guards[0]" in message
+    assert "guards.0" not in message
+
+
 def test_each_missing_required_key_is_named_at_the_front_matter():
     found = problems("---\nunit: s\n---\n")
     assert [problem.message.split("`")[1] for problem in found] == ["metric", "edit", "run"]
@@ -87,6 +103,7 @@ def test_an_unknown_key_names_the_nearest_known_one_and_all_that_are_allowed():
         ("budget: {score: x}", "`score` belongs at the top level."),
         ("budget: {wall:5m}", "Put a space after the colon: `wall: 5m`."),
         ("Unit: s", "Did you mean `unit`?"),
+        ("seeds: 3", ""),
     ],
 )
 def test_a_key_in_the_wrong_place_is_told_the_right_one(line, fix):
@@ -254,6 +271,10 @@ def test_a_close_word_is_suggested_for_a_choice():
         "holdout: {certify: a, gate: b}",
         "holdout: {certify: a, max_gap: 2%}",
         "keep: {noise: 0.1}",
+        "keep: {noise: auto}",
+        "keep: {transform: auto}",
+        "keep: {pairs: 5}",
+        "keep: {alpha: 0.05}",
         "keep: {transform: log}",
         "keep: {pairs: 7}",
         "keep: {alpha: 0.01}",

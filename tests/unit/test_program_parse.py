@@ -5,7 +5,7 @@ import pytest
 from overnight.errors import ContractError
 from overnight.model.contract import Direction, Drive, Guard, Tier, Tradeoff
 from overnight.model.value import digest
-from overnight.program import parse, places
+from overnight.program import describe, parse, places, render
 
 REQUIRED = "metric: val_bpb\nedit: [train.py]\nrun: python train.py\n"
 
@@ -112,9 +112,7 @@ def test_line_ends_and_a_byte_order_mark_change_nothing(ends):
 
 
 def test_writing_a_default_changes_nothing_but_the_list_of_what_was_written():
-    written = contract(
-        REQUIRED + "budget: {cpus: 2, wall: 5m}\nmin_effect: 0\nkeep: {noise: auto, pairs: 5}\ndrive: null\n"
-    )
+    written = contract(REQUIRED + "budget: {cpus: 2, wall: 5m}\nmin_effect: 0\nkeep: {policy: auto}\ndrive: null\n")
     assert digest(written.identity()) == digest(contract(REQUIRED).identity())
     assert written.written == ("metric", "edit", "run", "budget", "min_effect", "keep", "drive")
 
@@ -139,3 +137,12 @@ def test_the_example_of_the_language_is_refused_only_where_this_version_does_not
         parse(text, file="program.md")
     assert {problem.code for problem in caught.value.problems} == {"not-enforced"}
     assert [problem.read for problem in caught.value.problems] == ["gate", "max_gap", "network", "tokens", "usd"]
+
+
+def test_what_is_not_enforced_is_described_as_a_comment_and_never_written_as_a_key():
+    contract = parse(f"---\n{REQUIRED}---\nprose\n", file="program.md")
+    text = describe(contract)
+    (comment,) = [line.strip() for line in text.splitlines() if "not enforced" in line]
+    assert comment.startswith("# not enforced by this version: noise, transform, pairs, alpha")
+    assert "noise" not in text.replace(comment, "")
+    assert "not enforced" not in render(contract)

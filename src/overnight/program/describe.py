@@ -11,6 +11,7 @@ from overnight.program import units
 from overnight.program.build import title_of
 from overnight.program.document import Document
 from overnight.program.nodes import plain_kind
+from overnight.program.refusals import not_enforced_in
 
 _PLAIN = re.compile(r"[A-Za-z0-9_./$~+][A-Za-z0-9_./$~+ =@^-]*")
 _COMMENT_COLUMN = 34
@@ -21,9 +22,11 @@ _Lines = list[tuple[int, str, str, bool, str]]
 
 def describe(contract: Contract) -> str:
     """The whole contract as front matter between `---` lines, every default written out and marked `# default`."""
-    lines = [
-        _line(indent, key, value, "default" if default else "") for indent, key, value, default, _ in _rows(contract)
-    ]
+    lines = []
+    for indent, key, value, default, path in _rows(contract):
+        lines.append(_line(indent, key, value, "default" if default else ""))
+        if path == "keep.policy":
+            lines.append(f"  # not enforced by this version: {', '.join(not_enforced_in('keep'))}")
     return "\n".join(["---", *lines, "---", ""])
 
 

@@ -1,6 +1,7 @@
 """The list of what is wrong, with places in the person's file."""
 
 import difflib
+import re
 from collections.abc import Iterable, Mapping
 
 from overnight.model.problem import Problem
@@ -60,3 +61,8 @@ def shortened(text: str, longest: int = 60) -> str:
     """The text on one line, cut with dots where it is long."""
     line = " ".join(text.split())
     return line if len(line) <= longest else line[: longest - 3] + "..."
+
+
+def spelled(path: str) -> str:
+    """A dotted path as a person writes it: "guards[0].metric"."""
+    return re.sub(r"\.(\d+)(?=\.|$)", r"[\1]", path)

@@ -47,10 +47,10 @@ def cut(text: str, *, file: str) -> Halves | Problem:
 
 PASTE_READY = """\
 Three keys are required: `metric`, `edit`, and `run` (or `drive`). Put this at the top of the file and change it:
-  ---
-  metric: loss
-  direction: minimize
-  edit: [train.py]
-  run: python train.py
-  ---"""
+---
+metric: loss
+direction: minimize
+edit: [train.py]
+run: python train.py
+---"""
 """The remedy for a file that says nothing a machine could enforce."""

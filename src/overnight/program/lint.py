@@ -102,7 +102,7 @@ class _Inspector:
                         yield module, f"`{path}`, which `{key}` runs, imports it"
         for index, guard in enumerate(contract.guards):
             for path in (*script_of(guard.run, self._tracked), *tests_of(guard.run, self._tracked)):
-                yield path, f"the command of guard {index + 1} depends on it"
+                yield path, f"the command of `guards[{index}]` depends on it"
 
     def hidden(self) -> None:
         """What is hidden is not in git, and somebody uses it."""

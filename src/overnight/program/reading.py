@@ -3,14 +3,13 @@
 Knows no key by name: it walks the types, and values that are wrong are reported and left at their defaults.
 """
 
-import re
 from typing import Any
 
 import msgspec
 from msgspec import inspect
 
 from overnight.program.document import Document
-from overnight.program.findings import Findings, nearest, shortened
+from overnight.program.findings import Findings, nearest, shortened, spelled
 from overnight.program.leaves import UnfitError, read_leaf
 from overnight.program.nodes import Mapping, Node, Scalar, Sequence
 
@@ -36,11 +35,11 @@ class _Reader:
         if isinstance(info, inspect.UnionType):
             return self._union(info, node, path, notes)
         if isinstance(node, Scalar) and node.kind() == "empty" and notes.get("kind") != "raw":
-            return self._wrong("no-value", f"`{_shown(path)}` has no value.", node, notes, path)
+            return self._wrong("no-value", f"`{spelled(path)}` has no value.", node, notes, path)
         if isinstance(info, inspect.StructType | inspect.VarTupleType | inspect.DictType):
             return self._collection(info, node, path, notes)
         if not isinstance(node, Scalar):
-            return self._wrong("type", f"`{_shown(path)}` is {_read(node)}; it must be one value.", node, notes, path)
+            return self._wrong("type", f"`{spelled(path)}` is {_read(node)}; it must be one value.", node, notes, path)
         return self._single(info, node, path, notes)
 
     def _collection(self, info: inspect.Type, node: Node, path: str, notes: dict[str, Any]) -> Any:
@@ -50,7 +49,7 @@ class _Reader:
             return self._dict(info, node, path, notes)
         if isinstance(info, inspect.StructType) and isinstance(node, Mapping):
             return info.cls(**self.fields(info, node, path))
-        return self._wrong("type", f"`{_shown(path)}` is {_read(node)}; it must hold keys.", node, notes, path)
+        return self._wrong("type", f"`{spelled(path)}` is {_read(node)}; it must hold keys.", node, notes, path)
 
     def _single(self, info: inspect.Type, node: Scalar, path: str, notes: dict[str, Any]) -> Any:
         if isinstance(info, inspect.BoolType):
@@ -73,7 +72,7 @@ class _Reader:
             if name in seen:
                 first = f"It was read on line {self._findings.line(seen[name])} already: keep one."
                 self._findings.add(
-                    "duplicate-key", f"`{dotted}` is written twice.", at=entry.key.place, read=name, fix=first
+                    "duplicate-key", f"`{spelled(dotted)}` is written twice.", at=entry.key.place, read=name, fix=first
                 )
                 continue
             seen[name] = entry.key.place.line
@@ -96,7 +95,7 @@ class _Reader:
         else:
             fix = _meant(name, dotted, known)
         section = dotted.rpartition(".")[0]
-        where = f" in `{section}`" if section else ""
+        where = f" in `{spelled(section)}`" if section else ""
         message = f"there is no key `{shortened(name)}`{where}; the keys are {', '.join(known)}."
         self._findings.add("unknown-key", message, at=key.place, read=name, fix=fix)
 
@@ -105,24 +104,26 @@ class _Reader:
             value = self.value(info.item_type, node, path, {})
             return _WRONG if value is _WRONG else (value,)
         if not isinstance(node, Sequence):
-            return self._wrong("type", f"`{_shown(path)}` is {_read(node)}; it must be a list.", node, notes, path)
+            return self._wrong("type", f"`{spelled(path)}` is {_read(node)}; it must be a list.", node, notes, path)
         least, most = notes.get("minItems", 0), notes.get("maxItems", len(node.items))
         if not least <= len(node.items) <= most:
             needed = f"{least}" if least == most else f"at least {least}"
-            message = f"`{_shown(path)}` is a list of {len(node.items)}; it must hold {needed}."
+            message = f"`{spelled(path)}` is a list of {len(node.items)}; it must hold {needed}."
             return self._wrong("type", message, node, notes, path)
         values = [self.value(info.item_type, item, f"{path}.{index}", {}) for index, item in enumerate(node.items)]
         return _WRONG if _WRONG in values else tuple(values)
 
     def _dict(self, info: inspect.DictType, node: Node, path: str, notes: dict[str, Any]) -> Any:
         if not isinstance(node, Mapping):
-            return self._wrong("type", f"`{_shown(path)}` is {_read(node)}; it must hold names.", node, notes, path)
+            return self._wrong("type", f"`{spelled(path)}` is {_read(node)}; it must hold names.", node, notes, path)
         values: dict[str, str] = {}
         for entry in node.entries:
             key = self.value(info.key_type, entry.key, f"{path}.{entry.key.text}", {})
             value = self.value(info.value_type, entry.value, f"{path}.{entry.key.text}", {})
             if key in values:
-                self._findings.add("duplicate-key", f"`{path}.{key}` is written twice.", at=entry.key.place, read=key)
+                self._findings.add(
+                    "duplicate-key", f"`{spelled(path)}.{key}` is written twice.", at=entry.key.place, read=key
+                )
             elif key is not _WRONG and value is not _WRONG:
                 values[key] = value
         return values
@@ -139,14 +140,14 @@ class _Reader:
     def _boolean(self, node: Scalar, path: str) -> Any:
         if node.kind() == "boolean":
             return node.text.lower() == "true"
-        message = f"`{_shown(path)}` is `{shortened(node.text)}`; it must be true or false."
+        message = f"`{spelled(path)}` is `{shortened(node.text)}`; it must be true or false."
         return self._wrong("type", message, node, {}, path)
 
     def _choice(self, allowed: list[str], make: Any, node: Scalar, path: str) -> Any:
         if node.text in allowed:
             return make(node.text)
         meant = nearest(node.text, allowed)
-        message = f"`{_shown(path)}` is `{shortened(node.text)}`; it must be {' or '.join(allowed)}."
+        message = f"`{spelled(path)}` is `{shortened(node.text)}`; it must be {' or '.join(allowed)}."
         self._findings.add(
             "value", message, at=node.place, read=node.text, fix=f"Did you mean `{meant}`?" if meant else ""
         )
@@ -157,7 +158,7 @@ class _Reader:
             return read_leaf(kind, node)
         except UnfitError as error:
             named = kind in {"env", "passed"}
-            what = f"`{_shown(path.rpartition('.')[0])}` names" if named else f"`{_shown(path)}` is"
+            what = f"`{spelled(path.rpartition('.')[0])}` names" if named else f"`{spelled(path)}` is"
             message = f"{what} `{shortened(node.text)}`; it must be {error.allowed}."
             self._findings.add("value", message, at=node.place, read=node.text, fix=error.fix)
             return _WRONG
@@ -178,11 +179,6 @@ def _read(node: Node) -> str:
     )
 
 
-def _shown(path: str) -> str:
-    """A dotted path as a person writes it: "guards[0].metric"."""
-    return re.sub(r"\.(\d+)", r"[\1]", path)
-
-
 def _text_of(node: Node) -> str:
     return node.text if isinstance(node, Scalar) else ""
 
@@ -199,8 +195,7 @@ def _meant(name: str, dotted: str, known: list[str]) -> str:
             if section
             else f"`{key}` belongs at the top level."
         )
-    close = nearest(name, (path.rpartition(".")[2] for path in all_keys()))
-    return f"Did you mean `{close}`?" if close else ""
+    return ""
 
 
 def all_keys() -> tuple[str, ...]:

@@ -1,6 +1,7 @@
 """Keys that are part of the language but that this version does not enforce: refused, never ignored.
 
-Only what the person wrote counts, and writing a default is no wish.
+Only what the person wrote counts. Writing that something is absent (`gate: null`) is no wish; a number or a word
+that nothing obeys is refused even where it is what would be done anyway.
 """
 
 from collections.abc import Callable
@@ -11,10 +12,10 @@ from overnight.program.nodes import Mapping, Node, Scalar, Sequence
 _DEFAULTS_ONLY = {
     "holdout.gate": ("null",),
     "holdout.max_gap": ("null",),
-    "keep.noise": ("auto",),
-    "keep.transform": ("auto",),
-    "keep.pairs": ("5",),
-    "keep.alpha": ("0.05",),
+    "keep.noise": (),
+    "keep.transform": (),
+    "keep.pairs": (),
+    "keep.alpha": (),
     "keep.repeats": ("null",),
     "keep.early_stop": ("null", "false"),
     "agent.tokens": ("null",),
@@ -43,11 +44,20 @@ def refuse(root: Mapping, findings: Findings) -> frozenset[str]:
 
 def not_enforced() -> tuple[str, ...]:
     """What `refuse` reports, one Markdown phrase each, for the documentation."""
-    keys = [f"`{path}` (only {' or '.join(f'`{text}`' for text in texts)})" for path, texts in _DEFAULTS_ONLY.items()]
+    keys = [f"`{path}`{_only(texts)}" for path, texts in _DEFAULTS_ONLY.items()]
     keys.append("`keep.policy` " + ", ".join(f"`{name}`" for name in _LATER_POLICIES))
     values = {path: message for path, (_, message, _fix) in _REFUSED_VALUES.items()}
     lists = {path: message for path, (message, _fix) in _REFUSED_LISTS.items()}
     return (*keys, *(f"`{path}`: {message}" for path, message in (lists | values).items()))
+
+
+def not_enforced_in(section: str) -> tuple[str, ...]:
+    """Names of the keys of a section that are not enforced, whatever their value."""
+    return tuple(path.partition(".")[2] for path in _DEFAULTS_ONLY if path.startswith(f"{section}."))
+
+
+def _only(texts: tuple[str, ...]) -> str:
+    return f" (only {' or '.join(f'`{text}`' for text in texts)})" if texts else ""
 
 
 def _add(findings: Findings, path: str, message: str, fix: str) -> None:

@@ -18,12 +18,22 @@ def broken(contract: Contract, values: Pairs, best: Pairs | None) -> Failure | N
         low, high = contract.objective.bounds
         if not low <= number <= high:
             return Failure(code="bounds", detail=f"{metric} {number:g} is outside the plausible [{low:g}, {high:g}]")
-    for guard in contract.guards:
+    for index, guard in enumerate(contract.guards):
         if guard.metric:
             reason = _breaks(contract, guard, values, best)
             if reason:
-                return Failure(code="guard", detail=reason)
+                remedy = "" if best is not None else f". {_remedy(index, guard, number=lookup(values, guard.metric))}"
+                return Failure(code="guard", detail=reason + remedy)
     return None
+
+
+def _remedy(index: int, guard: Guard, number: float | None) -> str:
+    """What to write where the unchanged code itself does not satisfy a guard."""
+    if number is None:
+        printed = f"let the command that prints the numbers print a line `{guard.metric}: NUMBER` too"
+        return f"This is guards[{index}] in program.md: {printed}, correct its `metric`, or remove the guard"
+    limit = "min" if guard.min is not None and number < guard.min else "max"
+    return f"This is guards[{index}] in program.md: write a `{limit}` that {number:g} satisfies, or remove the guard"
 
 
 def has_relative(contract: Contract) -> bool:

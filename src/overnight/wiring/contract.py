@@ -109,19 +109,23 @@ def load(site: Site, options: Options) -> Loaded:
     notices: list[str] = []
     if dirty and options.with_changes:
         commit, tree = site.repository.snapshot(lambda _path: True, "the working tree as it was when the study began")
-        notices.append(f"measuring the working tree with its {len(dirty)} uncommitted changes, as commit {commit[:10]}")
+        notices.append(f"measuring the working tree with its {_changes(len(dirty))}, as commit {commit[:10]}")
     elif dirty:
         _refuse_uncommitted(site, contract, dirty)
         others = [path for path in dirty if path != _inside(site, contract.program)]
         if others:
             shown = ", ".join(others[:3]) + (" ..." if len(others) > 3 else "")
-            notices.append(f"measuring commit {commit[:10]}; not in it: {len(others)} uncommitted changes ({shown})")
+            notices.append(f"measuring commit {commit[:10]}; not in it: {_changes(len(others))} ({shown})")
     problems = _problems(site, options, contract, text, tree)
     errors = [problem for problem in problems if problem.severity == "error"]
     if errors:
         raise ContractError(errors)
     warnings = tuple(problem.text() for problem in problems)
     return Loaded(contract, text, commit, tree, dirty, problems, warnings, (*notices, *warnings))
+
+
+def _changes(count: int) -> str:
+    return f"{count} uncommitted {'change' if count == 1 else 'changes'}"
 
 
 def _sources(folder: Path) -> dict[str, str]:

@@ -8,7 +8,7 @@ from overnight.errors import IsolationError, RepositoryError, UsageError
 from overnight.model.contract import Contract
 from overnight.model.problem import Problem
 from overnight.program import places
-from overnight.program.findings import nearest
+from overnight.program.findings import nearest, spelled
 from overnight.program.starts import starts_of
 from overnight.rules.scope import matches
 from overnight.sandbox.executables import Shell
@@ -117,7 +117,7 @@ def _commands(finder: _Finder) -> Iterator[Problem]:
         for start in starts_of(line):
             word = start.program
             if word and not own_path and not _found(shell, word):
-                message = f"`{key}` starts `{word}`, which is not on your PATH: {_hint(word)}"
+                message = f"`{spelled(key)}` starts `{word}`, which is not on your PATH: {_hint(word)}"
                 yield finder.problem("no-program", key, message)
             for path in start.files if start.first else ():
                 if not _present(finder, path, tracked):
@@ -140,10 +140,10 @@ def _present(finder: _Finder, path: str, tracked: set[str]) -> bool:
 
 def _missing(key: str, path: str, tracked: set[str], *, on_disk: bool) -> str:
     if on_disk:
-        return f"`{key}` starts `{path}`, which is on disk and not in the commit that is measured: commit it"
+        return f"`{spelled(key)}` starts `{path}`, which is on disk and not in the commit that is measured: commit it"
     near = nearest(path, tracked)
     meant = f" Did you mean `{near}`?" if near else ""
-    return f"`{key}` starts `{path}`, and there is no such file.{meant}"
+    return f"`{spelled(key)}` starts `{path}`, and there is no such file.{meant}"
 
 
 def _found(shell: Shell, word: str) -> bool:
