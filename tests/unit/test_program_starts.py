@@ -17,6 +17,8 @@ from overnight.program.starts import Start, starts_of
         ("cd sub && python train.py", "python", "sub/train.py"),
         ("cd sub && ./bench", "", "sub/bench"),
         (".venv/bin/python train.py", "", ".venv/bin/python train.py"),
+        ("python train.py > out.txt 2>&1", "python", "train.py"),
+        ("> out.txt python train.py < in.txt", "python", "train.py"),
         ("python -m pytest -q", "python", ""),
         ("python -c 'import x'", "python", ""),
         ("python -W error train.py", "python", ""),
@@ -38,6 +40,12 @@ def test_what_an_earlier_part_may_have_made_is_marked():
         Start("", ("x",), first=False),
         Start("python", ("y.py",), first=False),
     )
+
+
+@pytest.mark.parametrize("line", ["echo x > 'a\nb'", "cat < in.txt >> out.txt", "echo 'x; y' &> z"])
+def test_the_file_of_a_redirection_is_not_started(line):
+    assert len(starts_of(line)) == 1
+    assert starts_of(line)[0].files == ()
 
 
 @pytest.mark.parametrize(

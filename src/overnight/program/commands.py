@@ -5,7 +5,7 @@ import shlex
 from collections.abc import Collection
 from posixpath import normpath
 
-_OPERATORS = frozenset({"&&", "||", ";", "|", "&", "(", ")", "<", ">", ">>", "<<", "|&", ";;"})
+_OPERATORS = frozenset({"&&", "||", ";", "|", "&", "(", ")", "|&", ";;"})
 _TEST_FILE = re.compile(r"(?:.*/)?(?:test_[^/]*|[^/]*_test|conftest)\.py")
 _TEST_FOLDER = re.compile(r"(?:.*/)?tests?(?:/.*)?")
 _STEERING = frozenset({"conftest.py", "pytest.ini", "sitecustomize.py"})
@@ -70,7 +70,10 @@ def _collected(roots: Collection[str], tracked: Collection[str]) -> list[str]:
 
 
 def simple_commands(command: str) -> list[tuple[str, list[str]]]:
-    """The command cut at the shell's operators, each part with the folder that earlier `cd`s lead to."""
+    """The command cut where the shell starts another one, each part with the folder that earlier `cd`s lead to.
+
+    Redirections stay in their part: the operator, and then the file.
+    """
     lexer = shlex.shlex(command.replace("\n", " ; "), posix=True, punctuation_chars=True)
     lexer.whitespace_split = True
     try:

@@ -6,6 +6,7 @@ from typing import NamedTuple
 from overnight.program.commands import folder_below, simple_commands
 
 _INTERPRETER = re.compile(r"(?:.*/)?(?:python|pypy|node|ruby|perl|bash|sh|zsh|Rscript|julia)[0-9.]*|\$OVERNIGHT_PYTHON")
+_REDIRECTION = re.compile(r"&?[<>]+[&|]?")
 _OURS = "$OVERNIGHT_PYTHON"
 _FLAG = re.compile(r"-[uBEIOsSb]+")
 _ASSIGNMENT = re.compile(r"[A-Za-z_]\w*\+?=.*", re.DOTALL)
@@ -41,7 +42,7 @@ def starts_of(command: str) -> tuple[Start, ...]:
         return ()
     found: list[Start] = []
     for index, (folder, words) in enumerate(simple_commands(command.replace("\\\n", " "))):
-        plain = _unwrapped(words)
+        plain = _unwrapped(_without_redirections(words))
         if not plain:
             continue
         program = plain[0]
@@ -54,6 +55,11 @@ def starts_of(command: str) -> tuple[Start, ...]:
         below = tuple(folder_below(folder, word) for word in files)
         found.append(Start(program if by_name else "", below, index == 0))
     return tuple(found)
+
+
+def _without_redirections(words: list[str]) -> list[str]:
+    marks = [bool(_REDIRECTION.fullmatch(word)) for word in words]
+    return [word for word, mark, target in zip(words, marks, [False, *marks], strict=False) if not (mark or target)]
 
 
 def _unwrapped(words: list[str]) -> list[str]:
