@@ -102,7 +102,8 @@ WAIT = "for kid in kids: kid.wait()\nprint('loss: 1')\n"
     ],
 )
 def test_a_budget_holds_for_all_processes_together(project, code, model):
-    budget = {"wall": "4s", "grace": "0s", "memory": "256MiB", "cpu_seconds": 2, "pids": 32, "disk": "16MiB"}
+    wall = "3s" if code == "timeout" else "60s"  # a busy machine takes its time to use up the other limits
+    budget = {"wall": wall, "grace": "0s", "memory": "256MiB", "cpu_seconds": 2, "pids": 32, "disk": "16MiB"}
     begun(project, budget=budget)
     assert tried(project, model) == ["crash"]
     row = project.log()[1]
@@ -119,7 +120,8 @@ def test_no_private_place_takes_more_than_the_budget(project, place):
         "    while written < 64: written += file.write(bytes(1 << 20)) >> 20\n"
         "except OSError: pass\nprint('loss:', written)\n"
     )
-    begun(project, budget={"wall": "10s", "memory": "256MiB", "disk": "16MiB"})
+    begun(project, budget={"wall": "60s", "memory": "256MiB", "disk": "16MiB"})
     tried(project, model)
     row = project.log()[1]
-    assert 0 < row["value"] <= 16
+    # Either the place is full, or the watchdog was quicker: it adds up all places.
+    assert row["failure"]["code"] == "disk" if row["failure"] else 0 < row["value"] <= 16
