@@ -76,10 +76,11 @@ def test_files_that_git_ignores(project):
     assert second == first
 
 
-def test_a_command_as_agent_with_quotes_in_it(project):
-    project.overnight("run", "--experiments", 1, "--agent", """command echo "print('loss: 0.25')" > model.py""")
+def test_two_agents_one_of_them_a_command_with_quotes_in_it(project):
+    project.overnight("run", "--experiments", 2, "--seed", 5)
+    project.overnight("run", "--more", 1, "--agent", """command echo "print('loss: 0.25')" > model.py""")
     first, second = reproduced(project)
-    assert [row[1] for row in first] == [25.5, 0.25]
+    assert first[-1][1] == 0.25
     assert second == first
 
 

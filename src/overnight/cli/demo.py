@@ -30,7 +30,7 @@ def demo(
     """
     from overnight.cli.console import say, warn
     from overnight.cli.run import finish, run_here
-    from overnight.report.text import block
+    from overnight.report.text import block, plural
     from overnight.wiring import find_site, read_state
     from overnight.wiring.install import install
     from overnight.wiring.options import Options
@@ -39,7 +39,8 @@ def demo(
     place = folder.absolute() if folder else Path(tempfile.mkdtemp(prefix="overnight-demo-"))
     if not (place / "program.md").is_file():
         install("lm", place)
-    tell(f"demo: a byte-level language model in {place}; {experiments} experiments, agent: tuner, no key, no network")
+    planned = plural(experiments, "experiment")
+    tell(f"demo: a byte-level language model in {place}; {planned}, agent: tuner, no key, no network")
     site = find_site(place)
     options = Options(experiments=experiments, seed=seed, isolation="best", environment=dict(os.environ))
     if json:

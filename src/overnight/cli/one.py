@@ -92,14 +92,14 @@ def show_text(state: "State", experiment: "Experiment", transcripts: "Path") -> 
     """What `show` prints for people. Every word of an agent or candidate is escaped."""
     from overnight.cli.console import outcome_cell, pairs
     from overnight.report.summary import row
-    from overnight.report.text import amount, block, duration, figure, one_line
+    from overnight.report.text import amount, block, duration, figure, one_line, plural
 
     unit = state.contract.objective.unit if state.contract else ""
     shown = row(state, experiment)
     gain = "" if experiment.gain is None else f", gain {amount(experiment.gain, unit, 4)} over the best of that time"
     built = "the unchanged code" if experiment.parent == 0 else f"#{experiment.parent}"
     reason = f": {one_line(experiment.reason, 400)}" if experiment.reason else ""
-    size = f"+{experiment.added} -{experiment.deleted} lines" if experiment.number else f"{experiment.loc} lines"
+    size = f"+{experiment.added} -{experiment.deleted} lines" if experiment.number else plural(experiment.loc, "line")
     money = f", ${figure(experiment.cost_usd, 4)}" if experiment.cost_usd else ""
     facts = [
         ("outcome", outcome_cell(shown["outcome"]) + reason),

@@ -2,7 +2,7 @@
 
 import posixpath
 import shlex
-from collections.abc import Sequence
+from itertools import groupby
 
 from overnight.model.contract import Tier
 from overnight.model.state import Experiment, State
@@ -10,7 +10,7 @@ from overnight.model.value import Value
 from overnight.report.escape import code, fence, words
 from overnight.report.text import escape
 
-_AGENTS = 5
+_SHOWN = 5
 
 
 class Beside(Value, frozen=True, kw_only=True):
@@ -53,10 +53,8 @@ def reproduce(state: State, version: str, beside: Beside | None) -> list[str]:
 
 def _remarks(state: State, beside: Beside | None) -> list[str]:
     said = []
-    agents = list(dict.fromkeys(one.agent for one in state.experiments[1:] if one.agent))
-    if len(agents) > 1:
-        shown = ", ".join(code(agent, 80) for agent in agents[:_AGENTS])
-        said.append(f"several agents took part ({shown}); the command below names the last one")
+    if len(_stretches(state)) > _SHOWN:
+        said.append("several agents took turns; the last command names only the last of them")
     if beside is None:
         said.append("program.md, `data` and `hide` may lie outside git: copy them into the folder first")
         return said
@@ -66,13 +64,13 @@ def _remarks(state: State, beside: Beside | None) -> list[str]:
             "put it back before the last command"
         )
     if beside.elsewhere:
-        shown = ", ".join(code(path, 120) for path in beside.elsewhere[:_AGENTS])
+        shown = ", ".join(code(path, 120) for path in beside.elsewhere[:_SHOWN])
         said.append(f"not in the repository, and used where they lie: {shown}")
     if beside.many:
-        shown = ", ".join(code(glob, 80) for glob in beside.many[:_AGENTS])
+        shown = ", ".join(code(glob, 80) for glob in beside.many[:_SHOWN])
         said.append(f"many files that git does not hold, to be copied to the same places: {shown}")
     if beside.lost:
-        shown = ", ".join(code(glob, 80) for glob in beside.lost[:_AGENTS])
+        shown = ", ".join(code(glob, 80) for glob in beside.lost[:_SHOWN])
         said.append(f"named by program.md and gone from this disk, so put them back first: {shown}")
     return said
 
@@ -87,7 +85,7 @@ def _commands(state: State, beside: Beside | None) -> list[str]:
     if beside is not None:
         lines += _copying(state, beside, copy, target)
     lines.append(f"cd {_quoted(target)}")
-    return [*lines, _run(state)]
+    return [*lines, *_runs(state)]
 
 
 def _copying(state: State, beside: Beside, copy: str, target: str) -> list[str]:
@@ -103,21 +101,28 @@ def _copying(state: State, beside: Beside, copy: str, target: str) -> list[str]:
     return list(dict.fromkeys(lines))
 
 
-def _run(state: State) -> str:
-    worked = state.experiments[1:]
-    agent, policy = _last(worked, "agent"), _last(worked, "policy")
-    if not agent and state.contract is not None:
-        agent = state.contract.agent.use
-    count = max(1, state.counts.experiments)
+def _stretches(state: State) -> list[Experiment]:
+    """The last experiment of each stretch of judged experiments by the same agent."""
+    judged = [one for one in state.experiments[1:] if one.outcome is not None]
+    return [list(group)[-1] for _, group in groupby(judged, key=lambda one: (one.agent, one.policy))]
+
+
+def _runs(state: State) -> list[str]:
+    """One start for each stretch; for too many stretches one by the last agent."""
+    stretches = _stretches(state)
+    shown = stretches if len(stretches) <= _SHOWN else stretches[-1:]
+    return [_run(state, last) for last in shown or (None,)]
+
+
+def _run(state: State, last: Experiment | None) -> str:
+    """The start that ends with experiment `last`."""
+    agent = last.agent if last else state.contract.agent.use if state.contract else ""
+    count = last.number if last else 1
     parts = ["overnight run --study again", f"--seed {state.seed}", f"--experiments {count}"]
     parts += [f"--agent {_quoted(agent)}"] if agent else []
-    parts += [f"--policy {_quoted(policy)}"] if policy else []
+    parts += [f"--policy {_quoted(last.policy)}"] if last and last.policy else []
     parts += ["--isolation none"] if state.tier is Tier.none else []
     return " ".join(parts)
-
-
-def _last(experiments: Sequence[Experiment], name: str) -> str:
-    return next((value for one in reversed(experiments) if (value := getattr(one, name))), "")
 
 
 def _quoted(text: str) -> str:
