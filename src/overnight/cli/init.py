@@ -126,6 +126,7 @@ def _finish(site: "Site", state: "State | None", *, wrote: bool, json: bool) -> 
     from overnight.program import slug
     from overnight.report.summary import numbers
     from overnight.report.text import figure as shown
+    from overnight.report.text import plural
     from overnight.wiring.contract import read_contract
 
     contract, _ = read_contract(site)
@@ -150,7 +151,7 @@ def _finish(site: "Site", state: "State | None", *, wrote: bool, json: bool) -> 
     if found and fore and found.baseline is not None:
         unit = f" {found.unit}" if found.unit else ""
         say()
-        say(f"baseline            {found.metric} = {shown(found.baseline)}{unit} ({found.baseline_readings} readings)")
+        say(f"baseline            {found.metric} = {shown(found.baseline)}{unit} ({plural(found.baseline_readings, 'reading')})")
         say(f"noise of a reading  {_noise(found.noise, unit)}")
         say(f"smallest gain seen  {_smallest(found.smallest_gain, unit)}")
         hours = fore["night_seconds"] / 3600

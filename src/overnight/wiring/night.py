@@ -185,6 +185,6 @@ def _begin(laboratory: Laboratory, rooms: Rooms, loaded: Loaded, base: tuple[str
         return ()
     changed = (
         "contract, judge, data, base or box have changed: a new segment with a new baseline begins. The "
-        f"{state.counts.experiments} experiments before stay in the ledger and are not compared with the new ones"
+        f"earlier ones ({state.counts.experiments}) stay in the ledger and are not compared with the new ones"
     )
     return (changed,)
