@@ -151,7 +151,8 @@ def _finish(site: "Site", state: "State | None", *, wrote: bool, json: bool) -> 
     if found and fore and found.baseline is not None:
         unit = f" {found.unit}" if found.unit else ""
         say()
-        say(f"baseline            {found.metric} = {shown(found.baseline)}{unit} ({plural(found.baseline_readings, 'reading')})")
+        count = plural(found.baseline_readings, "reading")
+        say(f"baseline            {found.metric} = {shown(found.baseline)}{unit} ({count})")
         say(f"noise of a reading  {_noise(found.noise, unit)}")
         say(f"smallest gain seen  {_smallest(found.smallest_gain, unit)}")
         hours = fore["night_seconds"] / 3600
