@@ -191,3 +191,33 @@ def test_an_unbalanced_quote_does_not_hide_a_program(person):
     person.tool("apps/one/bin/one")
     person.path.insert(0, str(person.home / "apps/one/bin"))
     assert person.shown("one 'unbalanced") == {"apps/one"}
+
+
+def test_the_texts_that_an_installed_overnight_hides_are_in_no_box(tmp_path):
+    """The interpreter's packages are shown, overnight's own templates among them are not: they hold answers."""
+    packages = tmp_path / "tools" / "lib" / "python3.11" / "site-packages"
+    for name in ("overnight/templates/lm/hidden", "numpy"):
+        (packages / name).mkdir(parents=True)
+        (packages / name / "certify.txt").write_text("answer")
+    (tmp_path / "tools" / "bin").mkdir()
+    tool = tmp_path / "tools" / "bin" / "tool"
+    tool.write_text("#!/bin/sh\n")
+    tool.chmod(0o755)
+    (tmp_path / "work").mkdir()
+    toolchain = resolve(
+        (str(tool),),
+        environment={"PATH": "/usr/bin:/bin", "HOME": str(tmp_path / "home")},
+        cwd=tmp_path / "work",
+        read=(),
+        interpreter=sys.executable,
+        stubs=tmp_path / "stubs",
+    )
+    box = Box(
+        command=("/bin/sh", "-c", f"find {tmp_path} -name certify.txt"),
+        cwd="/",
+        mounts=toolchain.mounts,
+        env=toolchain.env,
+        limits=Limits(wall=10),
+    )
+    found = Bubblewrap().start(box).wait().stdout.decode().split()
+    assert found == [str(packages / "numpy" / "certify.txt")]

@@ -29,6 +29,9 @@ _SHELL_WORDS = re.compile(
 )
 
 
+_MASK_BYTES = 65536
+
+
 class Boxes:
     """Composes the boxes of one contract.
 
@@ -59,6 +62,11 @@ class Boxes:
         environments = [Path(os.path.normpath(root / contract.folder / name)) for name in contract.env_dirs]
         self._environments = tuple(
             Mount(target=str(folder), source=os.path.realpath(folder)) for folder in environments if folder.is_dir()
+        )
+        self._masks = tuple(
+            Mount(target=mask, kind="tmpfs", size=_MASK_BYTES)
+            for mask in toolchain.masks
+            if any(mask.startswith(f"{mount.target}/") for mount in self._environments)
         )
         budget = contract.budget
         self._limits = Limits(
@@ -120,7 +128,7 @@ class Boxes:
         home = self._toolchain.home
         own = [Mount(target=home, kind="tmpfs", size=self._contract.budget.disk)] if home else []
         place = Mount(target=self._root, source=str(tree), kind="write" if writable else "read")
-        by_target = {mount.target: mount for mount in (*own, *self._toolchain.mounts, place, *shown)}
+        by_target = {mount.target: mount for mount in (*own, *self._toolchain.mounts, place, *shown, *self._masks)}
         return tuple(sorted(by_target.values(), key=lambda mount: mount.target.split("/")))
 
     def _private_home(self, tree: Path, shown: tuple[Mount, ...]) -> dict[str, str]:

@@ -1,5 +1,6 @@
 """What of the machine a box must show so that the person's commands start in it, and nothing more."""
 
+import glob
 import os
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
@@ -34,6 +35,15 @@ SHARED = ("/", "/boot", "/dev", "/etc", "/home", "/media", "/mnt", "/opt", "/pro
 SHARED_DATA = ("/tmp", "/var", "/var/tmp", "/var/run", "/var/lib")  # noqa: S108  named in order not to be mounted
 PERSONAL = (".local", ".local/share", ".cargo", ".config", ".cache", ".ssh", ".npm")
 ALWAYS = ("python3", "python")  # what scripts and makefiles start although no command line says so
+ENVIRONMENTS = (".venv", "venv")
+PACKAGES = (
+    "lib/python3*/site-packages",
+    "lib/python3*/dist-packages",
+    "local/lib/python3*/*-packages",
+    "site-packages",
+    "src",
+)
+MASK_BYTES = 65536
 TAIL = ("/usr/local/bin", "/usr/bin", "/bin")
 
 
@@ -81,9 +91,28 @@ def resolve(  # noqa: PLR0913 - keyword only; each is one fact about the person'
         "UV_OFFLINE": "1",
         **({"HOME": home} if home else {}),
     }
+    shown = _outermost(mounts)
     return Toolchain(
-        mounts=_outermost(mounts), env=tuple(sorted(env.items())), home=home, warnings=tuple(fence.warnings)
+        mounts=(*shown, *(_mask(place) for mount in shown for place in answers_in(mount.source))),
+        env=tuple(sorted(env.items())),
+        home=home,
+        masks=tuple(place for name in ENVIRONMENTS for place in answers_in(str(cwd / name))),
+        warnings=tuple(fence.warnings),
     )
+
+
+def answers_in(folder: str) -> tuple[str, ...]:
+    """Where below `folder` an installed overnight keeps its templates, which hold the hidden texts of the demo."""
+    return tuple(
+        place
+        for pattern in PACKAGES
+        for place in glob.glob(f"{glob.escape(folder)}/{pattern}/overnight/templates")  # noqa: PTH207 - absolute
+        if os.path.isdir(place)  # noqa: PTH112 - strings are enough
+    )
+
+
+def _mask(place: str) -> Mount:
+    return Mount(target=place, kind="tmpfs", size=MASK_BYTES)
 
 
 class _Fence:
