@@ -37,7 +37,9 @@ class Journal:
         self._place = locate(git_dir, study)
         self._objects = Objects(self._place.objects)
         self._ref = Ref(self._place.common, self._place.ref, self._place.folder / "ref.new")
-        self._hint_file = self._place.folder / "head"
+        self._folder = self._place.folder
+        self._append_lock = self._folder / "append.lock"
+        self._hint_file = self._folder / "head"
         self._compaction = Compaction(self._place)
         self._loose: int | None = None
 
@@ -118,8 +120,8 @@ class Journal:
         if not events:
             raise ValueError("an entry has at least one event")
         with explained("write the history", self._place.common):
-            make_folders(self._place.folder)
-            with exclusive(self._place.folder / "append.lock"):
+            make_folders(self._folder)
+            with exclusive(self._append_lock):
                 oid = self._append(events, head, candidate)
                 if durable:
                     self._sync(oid)

@@ -35,6 +35,13 @@ class Objects:
         """Where `oid` lies if it is loose."""
         return Path(self._file(oid))
 
+    def loose_bytes(self, oid: str) -> int:
+        """Size of the loose object `oid` on disk, -1 when it is not loose."""
+        try:
+            return os.stat(self._file(oid)).st_size  # noqa: PTH116 - text, as in `write`
+        except FileNotFoundError:
+            return -1
+
     def _file(self, oid: str) -> str:
         return f"{self._root}/{oid[:2]}/{oid[2:]}"
 

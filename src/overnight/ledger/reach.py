@@ -36,9 +36,10 @@ def steps(objects: Objects, tip: str) -> list[Step]:
     while at and (raw := objects.read_loose(at)) is not None:
         entry = entries.parse(raw)
         ids = [*_brought(reader, entry.candidate), *(() if entry.parent else (entries.EMPTY_TREE,)), at]
-        loose = tuple(oid for oid in dict.fromkeys(ids) if oid not in seen and objects.path(oid).exists())
+        sizes = {oid: objects.loose_bytes(oid) for oid in dict.fromkeys(ids) if oid not in seen}
+        loose = tuple(oid for oid, size in sizes.items() if size >= 0)
         seen.update(ids)
-        found.append(Step(loose, sum(objects.path(oid).stat().st_size for oid in loose)))
+        found.append(Step(loose, sum(sizes[oid] for oid in loose)))
         at = entry.parent
     return found[::-1]
 

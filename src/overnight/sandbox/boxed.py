@@ -56,7 +56,7 @@ def spawn(program: str, box: Box, words: Sequence[str], temporary: tuple[str, ..
         streams = {} if box.stdout is None else {"stdout": box.stdout}
         for name in {"stdout", "stderr"} - streams.keys():
             outputs[name], streams[name] = pipe()
-        arguments = _memory_file(os.fsencode("".join(f"{word}\0" for word in words)))
+        arguments = _memory_file(os.fsencode("\0".join((*words, ""))))
         theirs.callback(os.close, arguments)
         filter_fd = os.open(filter_path(), os.O_RDONLY | os.O_CLOEXEC)
         theirs.callback(os.close, filter_fd)

@@ -15,6 +15,7 @@ import os
 import shutil
 import stat
 import subprocess
+from functools import lru_cache
 from pathlib import Path
 
 from overnight.errors import IsolationError, MachineError
@@ -119,9 +120,16 @@ def _ordered(box: Box) -> list[Mount]:
     return sorted((*extra, *box.mounts), key=lambda mount: _depth(mount.target))
 
 
+@lru_cache(maxsize=1024)
 def _depth(path: str) -> int:
     """How many folders lead to `path`."""
     return sum(1 for part in path.split("/") if part)
+
+
+@lru_cache(maxsize=256)
+def _destination(link: str) -> str:
+    """Where a link of the machine leads; they are the same few in every box, and do not move during a night."""
+    return os.path.realpath(link)
 
 
 def _links(mounts: list[Mount]) -> frozenset[str]:
@@ -160,7 +168,7 @@ def _arguments(box: Box, mounts: list[Mount], links: frozenset[str]) -> list[str
     words += ["--remount-ro", "/proc", "--remount-ro", "/dev", "--remount-ro", "/", "--chdir", box.cwd]
     for name, value in box.env:
         words += ["--setenv", name, value]
-    if any("\0" in word for word in words):
+    if "\0" in "".join(words):
         raise MachineError("a path or a variable of a box holds a null byte, which would split it in two")
     return words
 
@@ -169,7 +177,7 @@ def _stays_a_link(mount: Mount, own_places: list[str]) -> bool:
     """Whether the link `mount.source` can stay a link, because what it points to is shown at its own place too."""
     if mount.source != mount.target:
         return False
-    real = os.path.realpath(mount.source)
+    real = _destination(mount.source)
     return any(
         real == place or real.startswith(place.rstrip("/") + "/") for place in own_places if place != mount.target
     )
