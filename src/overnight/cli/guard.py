@@ -35,7 +35,7 @@ def guarded(command: Callable[..., None]) -> Callable[..., None]:
         except OvernightError as error:
             _complain(str(error))
             raise typer.Exit(code_of(error)) from None
-        except Exception as error:
+        except Exception as error:  # a face is the last place that can say what happened
             if type(error).__module__.startswith(("typer", "click")):
                 raise
             raise typer.Exit(_unexpected(error)) from None

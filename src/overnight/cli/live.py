@@ -98,7 +98,7 @@ def follow(site: "Site", *, until: Callable[[], bool], planned: int | None = Non
             shown = screen(state, doing, now, elapsed=now - started, planned=planned, columns=console.width)
             live.update(shown, refresh=True)
             if not done:
-                time.sleep(TICK)
+                time.sleep(TICK)  # a screen has nothing to wake it but time
 
 
 def screen(
@@ -205,4 +205,4 @@ def _follow_plainly(reader: Reader, until: Callable[[], bool], stream: IO[str]) 
         done = until()
         reader.refresh(sink)
         if not done:
-            time.sleep(TICK)
+            time.sleep(TICK)  # as above

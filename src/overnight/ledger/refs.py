@@ -100,7 +100,7 @@ class Ref:
                         f"another git process holds {self._lock} for more than {_PATIENCE:.0f} seconds; "
                         f"if no git is running, remove it with `rm {self._lock}` and run again"
                     ) from None
-                time.sleep(_PAUSE)
+                time.sleep(_PAUSE)  # git offers nothing to wait on but the lock file itself
             else:
                 return
 

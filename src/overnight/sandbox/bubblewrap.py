@@ -75,7 +75,7 @@ class Bubblewrap:
             boxed.release(box.limits, cores)
             folders = tuple(mount.source for mount in mounts if mount.kind == "write")
             return Watched(boxed, box.limits, outputs, folders)
-        except BaseException:
+        except BaseException:  # whatever interrupts the start, our ends of the pipes must not stay
             boxed.kill()
             boxed.reap()
             boxed.close()

@@ -55,7 +55,7 @@ class _Guardian:
         environment = {"PATH": "/usr/bin:/bin"}
         try:
             os.posix_spawn(SHELL, words, environment, file_actions=actions, setsid=True)
-        except BaseException:
+        except BaseException:  # whatever it is, a pipe without a reader must not stay
             os.close(ours)
             raise
         finally:

@@ -198,7 +198,7 @@ class _Family:
             spent += sum(_bury(process.pid) for process in alive if process.state == "Z")
             if time.monotonic() > deadline:
                 raise MachineError(f"{len(alive)} processes of a command that runs without a box do not die")
-            time.sleep(PAUSE)
+            time.sleep(PAUSE)  # orphans have no descriptor to wait on
         self._kill_all(self.processes(None))
         _, status, usage = os.wait4(self._process.pid, 0)
         self._process.returncode = self._code = os.waitstatus_to_exitcode(status)
