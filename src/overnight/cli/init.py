@@ -64,7 +64,7 @@ def init(
         install(template, place)
         tell(f"wrote the template {template} into {place}, with its first commit")
     site = find_site(place, study)
-    options = Options(isolation=isolation, environment=dict(os.environ))
+    options = Options(experiments=0, isolation=isolation, environment=dict(os.environ))
     wrote = False
     if not site.program.exists():
         from overnight.wiring.draft import Wishes
@@ -125,8 +125,8 @@ def _finish(site: "Site", state: "State | None", *, wrote: bool, json: bool) -> 
     from overnight.cli.console import say, say_json
     from overnight.program import slug
     from overnight.report.summary import numbers
+    from overnight.report.text import duration, plural
     from overnight.report.text import figure as shown
-    from overnight.report.text import plural
     from overnight.wiring.contract import read_contract
 
     contract, _ = read_contract(site)
@@ -157,8 +157,8 @@ def _finish(site: "Site", state: "State | None", *, wrote: bool, json: bool) -> 
         say(f"smallest gain seen  {_smallest(found.smallest_gain, unit)}")
         hours = fore["night_seconds"] / 3600
         say(
-            f"tonight             {fore['seconds']:.1f} s a measurement: about {fore['experiments']} experiments in "
-            f"{hours:g} hours, less your agent's own time"
+            f"tonight             {duration(fore['seconds'])} a measurement: about {fore['experiments']} experiments "
+            f"in {hours:g} hours, less your agent's own time"
         )
     say()
     if wrote:
