@@ -27,7 +27,6 @@ HISTORY = 10_000
 EXPERIMENTS = 100
 ROUNDS = 3
 KEPT_EVERY = 80
-IDLE = 0.010
 
 PROGRAM = """---
 metric: loss
@@ -162,13 +161,11 @@ def main():
         costs = [_median([one], "cpu") for one in early]
         # Each round has both kinds: the machine's other work does not favour one of them.
         ratios = [_median([after], "cpu") / cost for cost, after in zip(costs, late, strict=True)]
-        # What a busy machine does to every process it does to the yardstick too; an idle one gives the time itself.
-        slower = [max(1.0, one / IDLE) for one in python]
-        idle = min(cost / factor for cost, factor in zip(costs, slower, strict=True))
         then = _median(late, "cpu")
         figures.show("`python -I -c pass` now, CPU", 1e3 * statistics.median(python), "ms")
-        figures.show("CPU an experiment, the first 100, median of 3 rounds", 1e3 * statistics.median(costs), "ms")
-        figures.show("   best round, as if `python -I -c pass` took 10 ms", 1e3 * idle, "ms", most=10)
+        figures.show(
+            "CPU an experiment, the first 100, median of 3 rounds", 1e3 * statistics.median(costs), "ms", most=10
+        )
         figures.show(f"CPU an experiment, after {late[0]['history']:,}", 1e3 * then, "ms")
         figures.show("   against the first 100", statistics.median(ratios), "x", most=1.3)
         figures.show("wall an experiment, the first 100", 1e3 * _median(early, "wall"), "ms", most=80)

@@ -205,4 +205,4 @@ def _follow_plainly(reader: Reader, until: Callable[[], bool], stream: IO[str]) 
         done = until()
         reader.refresh(sink)
         if not done:
-            time.sleep(TICK)  # as above
+            time.sleep(TICK)  # plain lines have nothing to wake them but time

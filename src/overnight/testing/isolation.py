@@ -56,7 +56,7 @@ def is_free(lock: Path, seconds: float = 0.0) -> bool:
             except BlockingIOError:
                 if time.monotonic() >= deadline:
                     return False
-                time.sleep(0.002)
+                time.sleep(0.002)  # a lock that must be seen free cannot be waited for without taking it
             else:
                 return True
 
@@ -153,20 +153,21 @@ for pid in {pids!r}:
 
     def test_a_daemon_does_not_outlive_a_limit(self, tmp_path: Path) -> None:
         """The same when it is not the command that decides when to end."""
-        program = f"{LOCK}read, write = os.pipe()\n{DAEMON}\nos.read(read, 1); time.sleep(300)"
+        program = f"{LOCK}read, write = os.pipe()\n{DAEMON}\nos.read(read, 1); time.sleep(300)"  # until the limit
         completed = self.run(tmp_path, program, wall=0.5)
         require(completed.stopped == "wall" and (tmp_path / "diary").exists(), f"the daemon was started: {completed}")
         require(is_free(tmp_path / "lock"), "once wait has returned, nothing of the box is alive")
 
     def test_nothing_outlives_a_kill_of_the_supervisor(self, tmp_path: Path) -> None:
         """SIGKILL of the process that started the box, at a moment when a daemon is at work."""
-        program = f"{LOCK}read, write = os.pipe()\n{DAEMON}\nos.read(read, 1); open('ready', 'w'); time.sleep(300)"
+        body = "os.read(read, 1); open('ready', 'w'); time.sleep(300)"  # until the kill
+        program = f"{LOCK}read, write = os.pipe()\n{DAEMON}\n{body}"
         box = msgspec.json.encode(self.box(tmp_path, program, wall=250.0)).decode()
         line = [sys.executable, "-c", SUPERVISOR, self.factory, box]
         with subprocess.Popen(line, stdout=subprocess.PIPE) as supervisor:
             deadline = time.monotonic() + DEATH_SECONDS
             while not (tmp_path / "ready").exists() and time.monotonic() < deadline:
-                time.sleep(0.002)
+                time.sleep(0.002)  # a lock that must be seen free cannot be waited for without taking it
             require((tmp_path / "ready").exists(), "the daemon was started")
             supervisor.kill()
         require(is_free(tmp_path / "lock", DEATH_SECONDS), "nothing of the box is alive")
