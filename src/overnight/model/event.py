@@ -8,7 +8,7 @@ from typing import Literal
 import msgspec
 
 from overnight.model.contract import Contract, Tier
-from overnight.model.experiment import Breach, Certified, Failure, Measurement, Outcome, Trust
+from overnight.model.experiment import Breach, Certified, Failure, Flag, Measurement, Outcome, Trust
 from overnight.model.value import Value, Words, canonical
 
 
@@ -64,6 +64,7 @@ class Proposed(_Event, frozen=True, kw_only=True, tag="proposed"):
     agent: str = ""
     dropped: tuple[str, ...] = ()
     breaches: tuple[Breach, ...] = ()
+    flags: tuple[Flag, ...] = ()
     summary: str = ""
     hypothesis: str = ""
     needs_followup: bool = False

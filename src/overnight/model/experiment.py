@@ -71,6 +71,18 @@ class Breach(Value, frozen=True, kw_only=True):
     detail: str = ""
 
 
+class Flag(Value, frozen=True, kw_only=True):
+    """Something in a candidate's change that a reviewer should look at; advice, never a verdict.
+
+    `rule` is a short stable word, `line` counts from 1 in the changed file (0 = the whole file), `detail` is a sentence.
+    """
+
+    rule: str
+    path: str
+    line: int = 0
+    detail: str = ""
+
+
 class Change(Value, frozen=True, kw_only=True):
     """What the files say. `tree` is the git tree id of the whole measured tree (sealed files + allowed blobs);
     `commit` keeps it reachable. `paths` were changed; `dropped` were ignored litter, never measured.
@@ -104,7 +116,8 @@ class Measurement(Value, frozen=True, kw_only=True):
     """One judge run: finite values by metric name, or a failure, never both.
 
     `seconds` is wall time of the whole run; `seed` the seed given to it; `tier` and `limits` say what held the
-    candidate; `split` "" is the search metric, "certify" and "gate" are holdout reads.
+    candidate; `split` "" is the search metric, "certify" and "gate" are holdout reads. `tampering` are sentences about
+    what the candidate was seen to touch that no honest one touches; they stand beside values or a failure.
     """
 
     values: Pairs = ()
@@ -117,6 +130,7 @@ class Measurement(Value, frozen=True, kw_only=True):
     guard_trust: str = ""
     split: str = ""
     host: str = ""
+    tampering: tuple[str, ...] = ()
 
 
 class Evaluation(Value, frozen=True, kw_only=True):
