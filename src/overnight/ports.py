@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
 from pathlib import Path
 from random import Random
-from typing import Protocol, TypeVar
+from typing import Protocol, TypeVar, runtime_checkable
 
 from overnight.model.box import Box, Completed, Coverage
 from overnight.model.brief import AgentBudget, Brief
@@ -42,6 +42,18 @@ class Running(Protocol):
 
     def kill(self) -> None:
         """End every process of the box now; `wait` then reports `cancelled`."""
+        ...
+
+
+@runtime_checkable
+class Networked(Protocol):
+    """A `Running` whose box may have a network of its own; optional, see `Coverage.private_network`."""
+
+    def network(self) -> int | None:
+        """A new descriptor of the box's network namespace, the caller's to close.
+
+        None when the box is dead or has the machine's network.
+        """
         ...
 
 

@@ -52,12 +52,14 @@ class Coverage(Value, frozen=True, kw_only=True):
     """What a sandbox isolates, said honestly: `covers` and `lacks` are short plain phrases.
 
     Without `mounts` a command runs at the real paths of the machine: mounts are ignored, `cwd` is a real folder.
+    With `private_network` what it starts is a `Networked`: each box has a loopback of its own, which we can enter.
     """
 
     tier: Tier
     name: str
     limits: Literal["hard", "soft", "none"]
     mounts: bool = True
+    private_network: bool = False
     covers: tuple[str, ...] = ()
     lacks: tuple[str, ...] = ()
 

@@ -18,7 +18,7 @@ from overnight.model.box import Box, Limits
 from overnight.sandbox.guardian import guarded
 from overnight.sandbox.kernel import NO_CORE_DUMP, filter_path, refusal
 from overnight.sandbox.processes import Process, children, executed_seconds, innermost_pid, tree
-from overnight.sandbox.watch import Used
+from overnight.sandbox.watch import Used, Watched
 
 SETUP_SECONDS = 30.0
 DEATH_SECONDS = 60.0
@@ -206,6 +206,19 @@ class Boxed:
             return 127 if said.endswith("No such file or directory") else 126
         raise refusal(said)
 
+    def network(self) -> int | None:
+        """A new descriptor of the namespace that the command's sockets live in; None once the box is dead."""
+        if not self._init or self._init_fd is None:
+            return None
+        try:
+            namespace = os.open(f"/proc/{self._init}/ns/net", os.O_RDONLY | os.O_CLOEXEC)
+        except OSError:
+            return None
+        if _readable(self._init_fd, 0):  # dead by now: the number may already be a stranger's
+            os.close(namespace)
+            return None
+        return namespace
+
     def close(self) -> None:
         """Give back every descriptor."""
         for descriptor in (self.exit_fd, self._init_fd, self._info, self._status, self._block):
@@ -218,6 +231,18 @@ class Boxed:
             if descriptor is not None:
                 with contextlib.suppress(ProcessLookupError):
                     signal.pidfd_send_signal(descriptor, signal.SIGKILL)
+
+
+class BoxedRun(Watched):
+    """A `Networked` run."""
+
+    def __init__(self, boxed: Boxed, limits: Limits, outputs: dict[str, int], folders: tuple[str, ...]) -> None:
+        self._boxed = boxed
+        super().__init__(boxed, limits, outputs, folders)
+
+    def network(self) -> int | None:
+        """The box's network namespace, as `Networked` says."""
+        return self._boxed.network()
 
 
 def _readable(descriptor: int, seconds: float) -> bool:

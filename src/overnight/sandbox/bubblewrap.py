@@ -22,9 +22,8 @@ from overnight.errors import IsolationError, MachineError
 from overnight.model.box import Box, Coverage, Mount
 from overnight.model.contract import Tier
 from overnight.ports import Running
-from overnight.sandbox.boxed import spawn
+from overnight.sandbox.boxed import BoxedRun, spawn
 from overnight.sandbox.kernel import adopt_orphans, pick_cores
-from overnight.sandbox.watch import Watched
 
 OLDEST = (0, 8)
 TEMPORARY_BYTES = 1024**3
@@ -55,7 +54,9 @@ class Bubblewrap:
 
     def covers(self) -> Coverage:
         """Tier contained, soft limits."""
-        return Coverage(tier=Tier.contained, name="bubblewrap", limits="soft", covers=COVERS, lacks=LACKS)
+        return Coverage(
+            tier=Tier.contained, name="bubblewrap", limits="soft", private_network=True, covers=COVERS, lacks=LACKS
+        )
 
     def start(self, box: Box) -> Running:
         """Start the command; a mount point that cannot be made is only seen by bwrap, then `wait` raises.
@@ -74,7 +75,7 @@ class Bubblewrap:
         try:
             boxed.release(box.limits, cores)
             folders = tuple(mount.source for mount in mounts if mount.kind == "write")
-            return Watched(boxed, box.limits, outputs, folders)
+            return BoxedRun(boxed, box.limits, outputs, folders)
         except BaseException:  # whatever interrupts the start, our ends of the pipes must not stay
             boxed.kill()
             boxed.reap()

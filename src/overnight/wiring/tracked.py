@@ -1,7 +1,7 @@
 """A sandbox that remembers what runs, so that leaving a night ends every box."""
 
 from overnight.model.box import Box, Completed, Coverage
-from overnight.ports import Running, Sandbox
+from overnight.ports import Networked, Running, Sandbox
 
 
 class Tracked:
@@ -40,3 +40,6 @@ class _Watched:
 
     def kill(self) -> None:
         self._running.kill()
+
+    def network(self) -> int | None:
+        return self._running.network() if isinstance(self._running, Networked) else None
