@@ -3,10 +3,10 @@ from pathlib import Path
 
 import pytest
 
-from overnight.errors import MachineError, UsageError
+from overnight.errors import MachineError
 from overnight.model.box import Box, Limits
 from overnight.model.contract import Tier
-from overnight.sandbox import Unboxed, available, best
+from overnight.sandbox import Unboxed
 from overnight.testing.isolation import is_free
 
 
@@ -57,25 +57,3 @@ def test_children_of_others_are_left_alone(tmp_path):
 def test_a_missing_folder_is_named(tmp_path):
     with pytest.raises(MachineError, match="no-such-folder"):
         run(tmp_path / "no-such-folder", "true")
-
-
-def test_the_best_sandbox_is_at_least_contained_here():
-    sandbox, reasons = best()
-    assert sandbox.covers().tier is Tier.contained
-    assert available().covers() == sandbox.covers() == available("bubblewrap").covers()
-    assert reasons
-
-
-def test_without_bubblewrap_the_best_is_none_and_says_why(tmp_path, monkeypatch):
-    import sys
-
-    monkeypatch.setenv("PATH", str(tmp_path))
-    monkeypatch.setattr(sys, "path", [str(tmp_path)])
-    sandbox, reasons = best()
-    assert sandbox.covers().tier is Tier.none
-    assert "not installed" in reasons[0]
-
-
-def test_an_unknown_name_is_refused_with_the_known_ones():
-    with pytest.raises(UsageError, match="bubblewrap, none"):
-        available("docker")

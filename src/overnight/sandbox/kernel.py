@@ -5,7 +5,8 @@ import os
 import platform
 from pathlib import Path
 
-from overnight.errors import IsolationError, MachineError, OvernightError
+from overnight.errors import MachineError, OvernightError
+from overnight.sandbox.refused import NotHereError
 
 PR_SET_PDEATHSIG = 1
 # Unlike 0, a limit of 1 byte also keeps the kernel from piping the memory to a crash reporter outside (core(5)).
@@ -41,13 +42,14 @@ def filter_path() -> Path:
     """The system-call filter for this machine.
 
     Raises:
-        IsolationError: there is none for its architecture.
+        NotHereError: there is none for its architecture.
     """
     name = ARCHITECTURES.get(platform.machine().lower())
     if name is None:
-        raise IsolationError(
+        raise NotHereError(
             f"there is no system-call filter for {platform.machine()} (only for x86_64 and aarch64), "
-            "so candidates cannot be boxed here; --isolation none runs them without a box"
+            "so candidates cannot be boxed here",
+            "--isolation none runs them without a box",
         )
     return FILTERS / f"{name}.bpf"
 
@@ -57,7 +59,7 @@ def refusal(said: str) -> OvernightError:
     reason = said.splitlines()[-1] if said else "it gave no reason"
     if not any(word in said for word in ("namespace", "uid map", "gid map", "loopback", "clone", "user.max")):
         return MachineError(f"bubblewrap could not set up its box: {reason}")
-    return IsolationError(f"this machine does not let bubblewrap make a box ({reason}); {_remedy()}")
+    return NotHereError(f"this machine does not let bubblewrap make a box ({reason})", _remedy())
 
 
 def _remedy() -> str:

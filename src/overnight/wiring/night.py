@@ -53,7 +53,7 @@ def open_night(site: Site, options: Options, sinks: Sequence[Sink], stopping: St
     loaded = load(site, options)
     policy_name(loaded.contract, options)
     site.repository.writable()
-    sandbox, reasons = box_for(loaded.contract, options.isolation)
+    sandbox, reasons = box_for(loaded.contract, options)
     tracked = Tracked(sandbox)
     site.folder.mkdir(parents=True, exist_ok=True)
     scratch = scratch_folder(site, options.environment)

@@ -53,7 +53,7 @@ def preflight(site: Site, options: Options, contract: Contract, text: str, tree:
 def box_problem(site: Site, options: Options, contract: Contract, text: str) -> tuple[Problem, ...]:
     """Why this machine has no box for the contract; runs a trial command in the box that it has."""
     try:
-        box_for(contract, options.isolation)
+        box_for(contract, options)
     except IsolationError as error:
         at = "budget.strict" if str(error).startswith("budget.strict") else "isolation.require"
         finder = _Finder(site, options, contract, "", places(text))

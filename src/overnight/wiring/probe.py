@@ -29,7 +29,7 @@ _BROKEN = b"\x00 broken on purpose by `overnight check --measure` \x00\n"
 @contextmanager
 def open_rooms(site: Site, options: Options, contract: Contract) -> Iterator[Rooms]:
     """Rooms with a scratch of their own; boxes are ended and the scratch is removed on leaving."""
-    sandbox, _ = box_for(contract, options.isolation)
+    sandbox, _ = box_for(contract, options)
     tracked = Tracked(sandbox)
     scratch = scratch_folder(site, options.environment).with_name(f"{site.study}-probe")
     remove(scratch)

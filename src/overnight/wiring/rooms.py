@@ -9,16 +9,16 @@ from pathlib import Path
 
 from overnight.errors import IsolationError
 from overnight.judge import CommandJudge, Seal
-from overnight.model.contract import Contract
+from overnight.model.contract import Contract, Tier
 from overnight.model.toolchain import Toolchain
 from overnight.model.value import Pairs, Words
 from overnight.ports import Sandbox
-from overnight.sandbox import Unboxed, best, resolve
+from overnight.sandbox import available, best, resolve
 from overnight.wiring.commands import commands_of
 from overnight.wiring.environments import seals_of
 from overnight.wiring.options import Options
 from overnight.wiring.shown import readable
-from overnight.wiring.site import Site
+from overnight.wiring.site import Site, cache_folder
 from overnight.wiring.tracked import Tracked
 from overnight.workspace import Trees
 
@@ -87,26 +87,35 @@ def build_rooms(site: Site, options: Options, contract: Contract, sandbox: Track
     return Rooms(site, options, contract, sandbox, scratch, toolchain, seal, Trees(site.repository))
 
 
-def box_for(contract: Contract, isolation: str | None) -> tuple[Sandbox, tuple[str, ...]]:
-    """The sandbox that the contract needs, and why it is not a better one.
+def box_for(contract: Contract, options: Options) -> tuple[Sandbox, tuple[str, ...]]:
+    """The sandbox that the contract needs, proven on this machine, and why it is not a better one.
 
     Raises:
+        UsageError: --isolation names no box.
         IsolationError: the machine offers less than required and the person did not accept less by name.
     """
-    if isolation == "none":
-        return Unboxed(), ("--isolation none was given",)
-    sandbox, reasons = best()
-    coverage = sandbox.covers()
-    required = contract.isolation.require
-    if isolation != "best" and coverage.tier.rank < required.rank:
-        why = " ".join(reasons) or "no box works here."
+    proofs = cache_folder(options.environment) / "proofs"
+    if options.isolation and options.isolation != "best":
+        sandbox = available(options.isolation, proofs)
+        reasons: tuple[str, ...] = (f"--isolation {options.isolation} was given",)
+    else:
+        sandbox, reasons = best(proofs)
+    coverage, required = sandbox.covers(), required_tier(contract, sys.platform)
+    if options.isolation is None and coverage.tier.rank < required.rank:
         raise IsolationError(
-            f"the contract requires the tier {required}, this machine offers {coverage.tier}. {why} "
-            "To run without a box all the same, say so by name: --isolation none"
+            f"the contract requires the tier {required}, this machine offers {coverage.tier}. {' '.join(reasons)} "
+            f"To run with less all the same, say so by name: --isolation {coverage.tier}"
         )
     if contract.budget.strict and coverage.limits != "hard":
         raise IsolationError(
-            f"budget.strict needs hard limits, the tier {coverage.tier} has {coverage.limits} ones: "
-            "remove `strict: true` or run on a machine with cgroup limits"
+            f"budget.strict needs hard limits, the tier {coverage.tier} has {coverage.limits} ones: remove "
+            f"`strict: true`, or make the tier capped work. {' '.join(reasons)}".rstrip()
         )
     return sandbox, reasons
+
+
+def required_tier(contract: Contract, platform: str) -> Tier:
+    """What the contract requires; where it says nothing about isolation, what its kind of machine can give."""
+    if platform == "darwin" and "isolation" not in contract.written:
+        return Tier.fs_net
+    return contract.isolation.require

@@ -98,16 +98,20 @@ def read_state(site: Site, segment: int | None = None) -> State:
     return state
 
 
+def cache_folder(environment: Mapping[str, str]) -> Path:
+    """$XDG_CACHE_HOME/overnight: what may be deleted whenever nothing runs. Not made here."""
+    home = Path(environment.get("HOME") or os.path.expanduser("~"))  # noqa: PTH111 - HOME may be unset
+    return Path(environment.get("XDG_CACHE_HOME") or home / ".cache") / "overnight"
+
+
 def scratch_folder(site: Site, environment: Mapping[str, str]) -> Path:
     """This study's scratch in $XDG_CACHE_HOME/overnight: may be deleted whenever nothing runs. Not made here.
 
     Raises:
         UsageError: the cache cannot hold it.
     """
-    home = Path(environment.get("HOME") or os.path.expanduser("~"))  # noqa: PTH111 - HOME may be unset
-    cache = environment.get("XDG_CACHE_HOME") or str(home / ".cache")
     mark = f"{os.stat(site.repository.common_dir).st_ino:x}"  # noqa: PTH116 - one call
-    place = Path(cache) / "overnight"
+    place = cache_folder(environment)
     variable = "XDG_CACHE_HOME" if environment.get("XDG_CACHE_HOME") else "HOME"
     try:
         place.mkdir(parents=True, exist_ok=True)
