@@ -101,6 +101,10 @@ class Project:
         return found
 
 
+DESPITE = ("--despite", "empty-candidate")
+"""For contracts that an empty candidate wins, where that is not what a specification is about."""
+
+
 def step(summary="", **more):
     return {"summary": summary, **more}
 
@@ -128,8 +132,8 @@ def begun(project, *, model=MODEL, files=(), **keys):
     return project
 
 
-def tried(project, *models):
+def tried(project, *models, options=()):
     """Outcomes after the baseline of one night that tries each of `models`, every one built on the best so far."""
     steps = [step(f"model {index}", files={"model.py": model}) for index, model in enumerate(models)]
-    project.overnight("run", "--experiments", len(steps), "--agent", project.script(*steps))
+    project.overnight("run", "--experiments", len(steps), "--agent", project.script(*steps), *options)
     return [row["outcome"] for row in project.log()[1:]]

@@ -4,7 +4,7 @@ import json
 import subprocess
 
 import pytest
-from person import begun, contract, printing, step, tried
+from person import DESPITE, begun, contract, printing, step, tried
 
 pytestmark = pytest.mark.e2e
 
@@ -195,7 +195,8 @@ def test_ties_do_not_add_up_to_a_loss(project):
 
 def test_the_count_of_lines_as_the_objective(project):
     begun(project, model=printing(loss=5) + "x = 1\n" * 5, metric="loc", bounds=None)
-    outcomes = tried(project, printing(loss=5) + "x = 1\n", printing(loss=5) + "x = 1\n" * 9, "raise SystemExit(1)\n")
+    models = (printing(loss=5) + "x = 1\n", printing(loss=5) + "x = 1\n" * 9, "raise SystemExit(1)\n")
+    outcomes = tried(project, *models, options=DESPITE)
     assert outcomes == ["keep", "discard", "crash"]
     assert (project.status()["baseline"], project.status()["best"], project.status()["trust"]) == (6, 2, "measured")
 
@@ -203,7 +204,7 @@ def test_the_count_of_lines_as_the_objective(project):
 def test_memory_as_the_objective_counts_every_process(project):
     child = "import subprocess, sys\nsubprocess.run([sys.executable, '-c', 'x = bytearray({} << 20)'], check=True)\n"
     begun(project, model=child.format(120), metric="peak_memory_mb", min_effect=20, bounds=None)
-    assert tried(project, child.format(40), child.format(200)) == ["keep", "discard"]
+    assert tried(project, child.format(40), child.format(200), options=DESPITE) == ["keep", "discard"]
     assert 90 < project.status()["baseline"] < 260
     assert project.status()["gain"] > 40
 

@@ -74,7 +74,7 @@ def test_its_readings_are_the_nights_baseline(tmp_path):
     better = step("no swaps", replace=[["sorting.py", "GAP = 1", "GAP = 0"]])
     project.overnight("run", "--experiments", 1, "--agent", project.script(better))
     status = project.status()
-    assert (status["baseline_readings"], status["evaluations"], status["segments"]) == (2, 3, 1)
+    assert (status["baseline_readings"], status["evaluations"], status["segments"]) == (2, 4, 1)
     assert [row["outcome"] for row in project.log()] == ["baseline", "keep"]
 
 
@@ -83,7 +83,8 @@ def test_committing_program_md_as_it_says_does_not_cost_the_readings(tmp_path):
     began(project)
     project.commit("Add program.md")
     project.overnight("run", "--experiments", 0)
-    assert (project.status()["evaluations"], project.status()["segments"]) == (2, 1)
+    status = project.status()
+    assert (status["baseline_readings"], status["evaluations"], status["segments"]) == (2, 3, 1)
 
 
 def test_a_second_init_overwrites_nothing_and_measures_nothing_twice(tmp_path):

@@ -73,7 +73,7 @@ def test_the_night_goes_on_from_inits_readings(night):
     rows = night.log()
     assert [row["number"] for row in rows] == [0, 1, 2, 3]
     assert rows[0]["value"] == night.began["baseline"]
-    assert night.status()["evaluations"] == night.began["readings"] + 3
+    assert night.status()["evaluations"] == night.began["readings"] + 1 + 3
     assert night.status()["segments"] == 1
 
 

@@ -6,7 +6,7 @@ import subprocess
 import sys
 
 import pytest
-from person import PROGRAM, step
+from person import DESPITE, PROGRAM, step
 
 pytestmark = pytest.mark.e2e
 
@@ -34,7 +34,7 @@ def test_a_later_commit_does_not_move_the_base_and_says_what_stays_old(project):
     assert "the old bench.py" in done.stdout
     assert "--rebase" in done.stdout
     assert project.status()["best"] == 17.5
-    project.overnight("run", "--experiments", 0, "--rebase")
+    project.overnight("run", "--experiments", 0, "--rebase", *DESPITE)
     assert (project.status()["baseline"], project.status()["segments"]) == (1.0, 2)
 
 
@@ -43,9 +43,9 @@ def test_with_changes_measures_what_it_says_it_measures(project):
     project.commit()
     project.overnight("run", "--experiments", 0)
     project.write({"bench.py": "print('loss: 7')\n"})
-    project.overnight("run", "--experiments", 0, "--with-changes")
+    project.overnight("run", "--experiments", 0, "--with-changes", *DESPITE)
     assert (project.status()["baseline"], project.status()["segments"]) == (7.0, 2)
-    project.overnight("run", "--experiments", 0, "--with-changes")
+    project.overnight("run", "--experiments", 0, "--with-changes", *DESPITE)
     assert project.status()["segments"] == 2
 
 

@@ -60,6 +60,9 @@ def _measured(event: "Measured", state: "State") -> str:
 
     run = event.measurement
     took = f"in {duration(run.seconds)}"
+    if event.crafted:
+        end = f"no number ({run.failure.code})" if run.failure is not None else "a number"
+        return f"a crafted candidate ({one_line(event.crafted, 40)}), to test the judge: {end} {took}"
     if run.split:
         return f"#{event.number} measured on the {run.split} split {took}"
     if run.failure is not None:

@@ -60,6 +60,14 @@ def run(
     rebase: Annotated[
         bool, typer.Option("--rebase", help="Begin a new segment on the present HEAD, with a new baseline.")
     ] = False,
+    despite: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--despite",
+            metavar="NAME",
+            help="Run although a check says no, named in its message: empty-candidate. The report says so.",
+        ),
+    ] = None,
     foreground: Annotated[
         bool, typer.Option("--foreground", help="Run in this process: closing the terminal ends it.")
     ] = False,
@@ -82,6 +90,7 @@ def run(
         isolation=isolation,
         with_changes=with_changes,
         rebase=rebase,
+        despite=overruled(despite or []),
     )
     from overnight.wiring import find_site
 
@@ -92,6 +101,21 @@ def run(
         from overnight.cli.background import run_in_background
 
         run_in_background(site, options, sys.argv[1:])
+
+
+def overruled(names: list[str]) -> tuple[str, ...]:
+    """The names given with --despite.
+
+    Raises:
+        UsageError: no check has this name.
+    """
+    from overnight.errors import UsageError
+    from overnight.rules.blind import DESPITE
+
+    for name in names:
+        if name != DESPITE:
+            raise UsageError(f"--despite {name!r} is no check that can be overruled: there is only {DESPITE}")
+    return tuple(dict.fromkeys(names))
 
 
 def options_from(

@@ -75,8 +75,17 @@ def _read(lab: Laboratory, number: int, *, split: str = "", purpose: str = "run"
     run = len(experiment.holdout if split else experiment.readings)
     seed = derive(state.seed, number, split or purpose, run)
     lab.progress("certify" if split else "judge", number, lab.contract.budget.wall)
+    return Measured(number=number, run=run, measurement=reading(lab, number, experiment.tree, seed, split))
+
+
+def reading(lab: Laboratory, number: int, tree: str, seed: int, split: str = "") -> Measurement:
+    """One judge run of `tree` in the course of experiment `number`, not in the ledger; repeated if the machine slept.
+
+    Raises:
+        UsageError: what the judge reads was changed on disk during the study.
+    """
     for attempt in range(_SLEPT_RETRIES + 1):
-        measurement = lab.judge.measure(experiment.tree, seed, split)
+        measurement = lab.judge.measure(tree, seed, split)
         slept = measurement.failure is not None and measurement.failure.code == "slept"
         if not slept or attempt == _SLEPT_RETRIES:
             break
@@ -88,8 +97,8 @@ def _read(lab: Laboratory, number: int, *, split: str = "", purpose: str = "run"
             "the file and run again, or run again as it is and a new segment with a new baseline begins."
         )
     if measurement.failure is None:
-        measurement = replace(measurement, values=(*measurement.values, *lab.counts(experiment.tree)))
-    return Measured(number=number, run=run, measurement=measurement)
+        measurement = replace(measurement, values=(*measurement.values, *lab.counts(tree)))
+    return measurement
 
 
 def _propose(lab: Laboratory, number: int) -> str:

@@ -24,7 +24,11 @@ class Progress(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Laboratory:
-    """The rooms of one study. `counts` gives loc and diff_lines of a tree; `rested` runs after each experiment."""
+    """The rooms of one study. `counts` gives loc and diff_lines of a tree; `rested` runs after each experiment.
+
+    `empty` is the baseline's tree with every editable file emptied, "" where there is nothing to empty; `despite` are
+    the refusals that the person overrules by name.
+    """
 
     contract: Contract
     recorder: Recorder
@@ -41,6 +45,8 @@ class Laboratory:
     monotonic: Callable[[], float]
     rested: Callable[[], object]
     stopping: Stopping = field(default_factory=Stopping)
+    empty: str = ""
+    despite: tuple[str, ...] = ()
 
     def fresh(self, name: str) -> Path:
         """An empty folder `name` in the scratch, whatever was there before."""

@@ -3,6 +3,7 @@
 from msgspec.structs import replace
 
 from overnight.engine.baseline import measure_baseline
+from overnight.engine.blind import refuse_blind_judge
 from overnight.engine.certify import certify, due
 from overnight.engine.experiment import ask, run_experiment
 from overnight.engine.laboratory import Laboratory
@@ -23,11 +24,13 @@ def run_study(lab: Laboratory) -> State:
     Whatever interrupts it (an exception, SIGKILL, a power cut), calling it again goes on where it was.
 
     Raises:
-        UsageError: the unchanged code gives no number, a sealed file changed, or the agent cannot work at all.
+        UsageError: the unchanged code gives no number, an empty candidate would be kept, a sealed file changed, or
+            the agent cannot work at all.
     """
     started = lab.monotonic()
     lab.recorder.note("started", f"{lab.agent_name}, policy {lab.policy_name}")
     measure_baseline(lab)
+    refuse_blind_judge(lab)
     done = 0
     while not (reason := _over(lab, started)):
         unavailable = run_experiment(lab, ask(lab))

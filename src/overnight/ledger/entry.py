@@ -109,7 +109,8 @@ def _judged(event: Judged) -> str:
 
 def _measured(event: Measured) -> str:
     run = event.measurement
-    line = f"measured #{event.number}, run {event.run}"
+    what = f"the crafted candidate {event.crafted!r}" if event.crafted else f"#{event.number}, run {event.run}"
+    line = f"measured {what}"
     if run.failure is not None:
         return f"{line}: {run.failure.code}: {run.failure.detail}"
     return line + "".join(f": {name} {value:.6g}" for name, value in run.values[:1])

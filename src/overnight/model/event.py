@@ -78,11 +78,16 @@ class Proposed(_Event, frozen=True, kw_only=True, tag="proposed"):
 
 
 class Measured(_Event, frozen=True, kw_only=True, tag="measured"):
-    """One judge run of experiment `number` has finished; `run` counts its readings from 0."""
+    """One judge run of experiment `number` has finished; `run` counts its readings from 0.
+
+    With `crafted` it is a reading of a candidate that overnight made to test the judge ("empty" and the like), built on
+    experiment `number` and no reading of it.
+    """
 
     number: int
     run: int
     measurement: Measurement
+    crafted: str = ""
 
 
 class Judged(_Event, frozen=True, kw_only=True, tag="judged"):
@@ -135,9 +140,10 @@ class Adopted(_Event, frozen=True, kw_only=True, tag="adopted"):
 
 
 class Noted(_Event, frozen=True, kw_only=True, tag="noted"):
-    """Words for the record. `kind`: started, seed, person, agent, warning, slept.
+    """Words for the record. `kind`: started, seed, person, agent, warning, slept, redteam, despite.
 
-    "started" begins a run; "seed" replaces the segment's seed (only before its first experiment).
+    "started" begins a run; "seed" replaces the segment's seed (only before its first experiment); "redteam" sums up
+    what attacks on the judge achieved; "despite" is a refusal that the person overruled by name.
     """
 
     kind: str

@@ -72,7 +72,8 @@ class State(Value, frozen=True, kw_only=True):
     `leaders` are the at most 50 best-valued numbers, best first; `certified_reads` the numbers whose certify split
     was read since the last promotion or certificate. `since_keep` counts judged proposals since the
     last keep. `seconds` and `cost_usd` are sums over experiments. `segment` says which of the study's `segments` it
-    is, 1 = the first. `certificate` is the last one, `win` the last one that confirmed a gain.
+    is, 1 = the first. `certificate` is the last one, `win` the last one that confirmed a gain. `crafted` are the last
+    readings of candidates made to test the judge, by name; `despite` the refusals that the person overruled.
     """
 
     study: str = ""
@@ -103,6 +104,8 @@ class State(Value, frozen=True, kw_only=True):
     closed: str = ""
     notes: tuple[tuple[str, str], ...] = ()
     warnings: tuple[str, ...] = ()
+    crafted: tuple[tuple[str, Measurement], ...] = ()
+    despite: tuple[str, ...] = ()
     last_at: float = 0.0
 
     @property

@@ -70,6 +70,7 @@ def violations(state: State) -> list[str]:
         lines.append(f"- and {len(strange) - LISTED} more without a number for such reasons.")
     if not lines:
         lines.append("- None.")
+    lines += [f"- **accepted by name at the start**: {words(text, 400)}" for text in state.despite[:LISTED]]
     lines += [f"- warning at the start: {words(warning, 300)}" for warning in state.warnings[:LISTED]]
     return lines
 

@@ -101,6 +101,8 @@ class Folding:
         self._paused = False
         self._closed = ""
         self._notes: list[tuple[str, str]] = []
+        self._crafted: dict[str, Measurement] = {}
+        self._despite: dict[str, None] = {}
         self._first_with: dict[str, int] = {}
         self._last_at = 0.0
 
@@ -157,6 +159,8 @@ class Folding:
             closed=self._closed,
             notes=tuple(self._notes),
             warnings=opened.warnings,
+            crafted=tuple(self._crafted.items()),
+            despite=tuple(self._despite),
             last_at=self._last_at,
         )
 
@@ -197,6 +201,9 @@ class Folding:
         measurement = _compact(event.measurement)
         self._counts["evaluations"] += 1
         self._seconds += measurement.seconds
+        if event.crafted:
+            self._crafted[event.crafted] = measurement
+            return
         changes: dict[str, Any] = {"seconds": old.seconds + measurement.seconds}
         if measurement.split:
             changes["holdout"] = (*old.holdout, measurement)
@@ -275,6 +282,8 @@ class Folding:
             self._closed = ""
         elif event.kind == "seed":
             self._seed = int(event.text)
+        elif event.kind == "despite":
+            self._despite[event.text] = None
         else:
             self._notes.append((event.kind, event.text))
             del self._notes[:-NOTES]

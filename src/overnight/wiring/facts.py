@@ -101,7 +101,7 @@ def _noise(site: Site, contract: Contract) -> float | None:
         for event in events:
             if isinstance(event, Opened):
                 objective, readings = event.contract.objective, []
-            elif isinstance(event, Measured) and event.number == 0 and not event.measurement.split:
+            elif isinstance(event, Measured) and event.number == 0 and not (event.measurement.split or event.crafted):
                 readings.append(event.measurement)
     if objective is None or objective != contract.objective:
         return None

@@ -22,6 +22,7 @@ from overnight.policies.ratchet import Ratchet
 from overnight.ports import Sink
 from overnight.wiring.agents import baseline_parameters, build_agent
 from overnight.wiring.contract import Loaded, load
+from overnight.wiring.crafted import empty_tree
 from overnight.wiring.options import Options, policy_name, stop_of
 from overnight.wiring.rooms import Rooms, box_for, build_rooms
 from overnight.wiring.site import Site, scratch_folder, write_progress
@@ -103,6 +104,8 @@ def _night(rooms: Rooms, loaded: Loaded, sinks: Sequence[Sink], stopping: Stoppi
         monotonic=time.monotonic,
         rested=site.ledger.compact_if_due,
         stopping=stopping,
+        empty=empty_tree(site, contract, tree),
+        despite=options.despite,
     )
     opened = _begin(laboratory, rooms, loaded, (base, tree), tier)
     endless = laboratory.stop == Stop()

@@ -17,6 +17,7 @@ AGENTS = ("tuner", "scripted FILE", "command LINE")
 class Options:
     """`experiments` is the segment's total across restarts, `more` adds to what is done; `wall` in seconds a start.
 
+    `despite` are refusals that the person overrules by name.
     `isolation` None = what the contract requires, "none" = the person accepts no box, "best" = the best that this
     machine offers. `environment` is the person's environment, read by the faces alone.
     """
@@ -30,6 +31,7 @@ class Options:
     isolation: str | None = None
     with_changes: bool = False
     rebase: bool = False
+    despite: tuple[str, ...] = ()
     environment: Mapping[str, str] = field(default_factory=dict)
 
 

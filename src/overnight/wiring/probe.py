@@ -16,7 +16,7 @@ from overnight.model.box import Completed
 from overnight.model.contract import BUILT_IN_METRICS, Contract, Guard
 from overnight.model.experiment import Failure, Measurement
 from overnight.model.value import lookup
-from overnight.rules.scope import matches
+from overnight.wiring.crafted import editable_files, planted
 from overnight.wiring.options import Options
 from overnight.wiring.rooms import Rooms, box_for, build_rooms
 from overnight.wiring.site import Site, scratch_folder
@@ -127,11 +127,5 @@ def probe(rooms: Rooms, tree: str) -> Probe:
     unchanged = judge.measure(tree, 1)
     if unchanged.failure is not None:
         return Probe(metric, unchanged, None)
-    prefix = f"{rooms.site.prefix}/" if rooms.site.prefix else ""
-    editable = [
-        path
-        for path in rooms.site.repository.files(tree)
-        if path.startswith(prefix) and matches(rooms.contract.edit, path.removeprefix(prefix))
-    ]
-    broken = rooms.site.repository.with_files(tree, dict.fromkeys(editable, _BROKEN))
+    broken = planted(rooms.site, tree, dict.fromkeys(editable_files(rooms.site, rooms.contract, tree), _BROKEN))
     return Probe(metric, unchanged, judge.measure(broken, 1))

@@ -206,8 +206,18 @@ class Repository:
             return (commit if new == tree else self.commit(new, (commit,), message)), new
 
     def with_files(self, tree: str, contents: Mapping[str, bytes]) -> str:
-        """A tree like `tree` in which each path of `contents` is an ordinary file with that content."""
-        blobs = {path: (0o100644, str(self.pygit.create_blob(data))) for path, data in contents.items()}
+        """A tree like `tree` in which each path of `contents` is a regular file with that content.
+
+        A file that is executable stays so.
+        """
+        old = self.files(tree)
+        blobs = {
+            path: (
+                0o100755 if path in old and old[path].mode == 0o100755 else 0o100644,
+                str(self.pygit.create_blob(data)),
+            )
+            for path, data in contents.items()
+        }
         return write_tree(self.pygit, tree, blobs) or tree
 
     def refs(self, prefix: str) -> tuple[str, ...]:
