@@ -38,10 +38,10 @@ def test_a_tie_in_words(min_effect, loc, reason):
         (2, Stop(experiments=2), "2 experiments are done"),
         (1, Stop(no_gain=1), "1 experiment brought no gain"),
         (2, Stop(no_gain=2), "2 experiments in a row brought no gain"),
-        (1, Stop(tampering=1), "1 proposal broke the contract"),
-        (2, Stop(tampering=2), "2 proposals broke the contract"),
+        (1, Stop(tampering=1), "1 proposal broke the contract or tampered with the measurement"),
+        (2, Stop(tampering=2), "2 proposals broke the contract or tampered with the measurement"),
     ],
 )
 def test_the_end_of_a_night_in_words(count, stop, reason):
-    state = replace(State(), counts=Counts(experiments=count, violations=count), since_keep=count)
+    state = replace(State(), counts=Counts(experiments=count, tampering=count), since_keep=count)
     assert exhausted(state, Spending(stop=stop)) == reason

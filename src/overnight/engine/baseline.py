@@ -1,6 +1,6 @@
 """Opens a segment and measures the unchanged code: number 0."""
 
-from overnight.engine.experiment import measure
+from overnight.engine.experiment import honest_code_tampers, measure
 from overnight.engine.laboratory import Laboratory
 from overnight.errors import UsageError
 from overnight.model.event import Asked, Judged, Opened, Proposed
@@ -36,14 +36,18 @@ def measure_baseline(lab: Laboratory) -> State:
     """Read the unchanged code as often as its price allows (one to five times) and judge it number 0.
 
     Raises:
-        UsageError: the unchanged code gives no acceptable number; nothing can be compared with it.
+        UsageError: the unchanged code gives no acceptable number, so that nothing can be compared with it, or it was
+            seen to tamper.
     """
     state = lab.recorder.state
     if state.baseline is not None:
         return state
     metric = lab.contract.objective.metric
     while True:
-        good = [run for run in lab.recorder.state.experiments[0].readings if run.failure is None]
+        unchanged = lab.recorder.state.experiments[0]
+        if unchanged.tampering:
+            raise UsageError(honest_code_tampers(unchanged.tampering[0]))
+        good = [run for run in unchanged.readings if run.failure is None]
         values = [value for run in good if (value := lookup(run.values, metric)) is not None]
         if not wants_reading(values, [run.seconds for run in good], lab.stop.wall):
             break

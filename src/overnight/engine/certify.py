@@ -1,6 +1,6 @@
 """Measures baseline and best on data that the search never saw; every look is counted before it is taken."""
 
-from overnight.engine.experiment import measure
+from overnight.engine.experiment import measure, withdraw
 from overnight.engine.laboratory import Laboratory
 from overnight.model.event import Certificate, HoldoutRead
 from overnight.model.experiment import Certified
@@ -20,7 +20,11 @@ def certify(lab: Laboratory) -> State:
     """One fresh reading each of baseline and best on the certify split, when that is due.
 
     One reading each gives a difference without an interval: the note says so. Each look at the holdout is in the
-    ledger before it is taken; with `holdout.queries` used up nothing is read.
+    ledger before it is taken; with `holdout.queries` used up nothing is read. A best that is seen to tamper is
+    withdrawn without a certificate; then the best is another one, which may be due.
+
+    Raises:
+        UsageError: the unchanged code itself was seen to tamper.
     """
     state = lab.recorder.state
     if not due(state) or state.best is None or lab.contract.holdout is None:
@@ -33,6 +37,9 @@ def certify(lab: Laboratory) -> State:
             return lab.recorder.note("warning", "the holdout's allowed looks are used up: the best is not certified")
         lab.recorder.append(HoldoutRead(split="certify", number=number), durable=True)
         measure(lab, number, split="certify")
+        if lab.recorder.state.experiments[number].tampering:
+            withdraw(lab, number)
+            return lab.recorder.state
     return lab.recorder.append(_certificate(lab.recorder.state, best), durable=True)
 
 

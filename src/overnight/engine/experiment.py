@@ -17,8 +17,9 @@ from overnight.model.experiment import Ask, Evaluation, Measurement, Outcome, Tr
 from overnight.model.state import Experiment, State
 from overnight.model.value import Pairs
 from overnight.rules.brief import compose
-from overnight.rules.decide import Reference, averages, decide
+from overnight.rules.decide import Reference, averages, decide, withheld
 from overnight.rules.guards import has_relative
+from overnight.rules.review import review
 from overnight.rules.seeds import derive
 
 _SLEPT_RETRIES = 3
@@ -116,6 +117,7 @@ def _propose(lab: Laboratory, number: int) -> str:
         return proposal.unavailable
     change = lab.workspace.gate(directory, parent.commit, lab.contract, proposal.summary)
     remove(directory)
+    flags = review(lab.contract, change.edits)
     lab.recorder.append(
         Proposed(
             number=number,
@@ -129,6 +131,7 @@ def _propose(lab: Laboratory, number: int) -> str:
             agent=lab.agent_name,
             dropped=change.dropped,
             breaches=change.breaches,
+            flags=flags,
             summary=proposal.summary,
             hypothesis=proposal.hypothesis,
             needs_followup=proposal.needs_followup,
@@ -190,21 +193,50 @@ def _judge(lab: Laboratory, number: int) -> tuple[Verdict, tuple[Measured, ...]]
             fresh = ()
         again = _reread_best(lab, number)
         verdict = decide(lab.contract, evaluation, counted=counted, against=_reference(lab.recorder.state, again))
-    return verdict, fresh
+    return withheld(verdict, lab.recorder.state, number), fresh
 
 
 def _reread_best(lab: Laboratory, number: int) -> Pairs | None:
-    """The best's values, measured again beside the challenger; None when that run failed."""
+    """The best's values, measured again beside the challenger; None when that run failed.
+
+    A best that is seen to tamper then is withdrawn by the fold, and the one before it is read in its place.
+
+    Raises:
+        UsageError: the unchanged code itself was seen to tamper.
+    """
     best = _best(lab.recorder.state)
     purpose = f"beside-{number}"
     seeds = {derive(lab.recorder.state.seed, best.number, purpose, run): run for run in range(len(best.readings))}
     again = next((reading for reading in best.readings if reading.seed in seeds), None)
     if again is None:
         again = measure(lab, best.number, purpose=purpose)
+    if again.tampering:
+        withdraw(lab, best.number)
+        return _reread_best(lab, number)
     if again.failure is not None:
         lab.recorder.note("warning", f"the best (#{best.number}) failed when it was read again: {again.failure.detail}")
         return None
     return again.values
+
+
+def withdraw(lab: Laboratory, number: int) -> None:
+    """Say that the best is none any more; the fold has withdrawn it with the reading that shows why.
+
+    Raises:
+        UsageError: it is the unchanged code, and there is nothing to go back to.
+    """
+    seen = lab.recorder.state.experiments[number].tampering[-1]
+    if number == 0:
+        raise UsageError(honest_code_tampers(seen))
+    lab.recorder.note("warning", f"#{number} was seen to tamper and is not the best any more: {seen}", number)
+
+
+def honest_code_tampers(seen: str) -> str:
+    """The message for unchanged code that does what only a cheat does."""
+    return (
+        f"the unchanged code does what is taken for tampering: {seen.rstrip('.')}. Every candidate would be called a "
+        "violation for it: change the code or the contract so that it does not, commit, and run again with --rebase"
+    )
 
 
 def _best(state: State) -> Experiment:

@@ -40,10 +40,17 @@ def run_study(lab: Laboratory) -> State:
             reason = unavailable
             break
         done += 1
-    if due(lab.recorder.state):
-        certify(lab)
+    _certify(lab)
     lab.progress("ended", len(lab.recorder.state.experiments) - 1)
     return lab.recorder.append(Closed(reason=reason), durable=True)
+
+
+def _certify(lab: Laboratory) -> None:
+    """Certify the best; where that shows tampering and so withdraws it, the one that is the best then."""
+    number = -1
+    while due(lab.recorder.state) and (best := lab.recorder.state.best) is not None and best.number != number:
+        number = best.number
+        certify(lab)
 
 
 def _over(lab: Laboratory, started: float) -> str:

@@ -145,7 +145,7 @@ class AgentSpec(Value, frozen=True, kw_only=True):
 
 class Stop(Value, frozen=True, kw_only=True):
     """When the night ends; None is never. `no_gain` counts experiments since the last keep,
-    `tampering` violations in the segment.
+    `tampering` proposals of the segment that broke the contract or were seen to tamper.
     """
 
     experiments: int | None = None

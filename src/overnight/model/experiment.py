@@ -74,7 +74,7 @@ class Breach(Value, frozen=True, kw_only=True):
 class Flag(Value, frozen=True, kw_only=True):
     """Something in a candidate's change that a reviewer should look at; advice, never a verdict.
 
-    `rule` is a short stable word, `line` counts from 1 in the changed file (0 = the whole file), `detail` is a sentence.
+    `rule` is a short stable word, `line` counts from 1 in the changed file (0 = all of it), `detail` is a sentence.
     """
 
     rule: str
@@ -83,9 +83,18 @@ class Flag(Value, frozen=True, kw_only=True):
     detail: str = ""
 
 
+class Edit(Value, frozen=True, kw_only=True):
+    """One changed file of a candidate: its bytes before and after, None where there was or is no such file."""
+
+    path: str
+    before: bytes | None = None
+    after: bytes | None = None
+
+
 class Change(Value, frozen=True, kw_only=True):
     """What the files say. `tree` is the git tree id of the whole measured tree (sealed files + allowed blobs);
-    `commit` keeps it reachable. `paths` were changed; `dropped` were ignored litter, never measured.
+    `commit` keeps it reachable. `paths` were changed; `dropped` were ignored litter, never measured. `edits` are the
+    texts of an allowed change, for whoever reviews it; they are not part of the record.
     """
 
     tree: str
@@ -97,6 +106,7 @@ class Change(Value, frozen=True, kw_only=True):
     loc: int = 0
     dropped: tuple[str, ...] = ()
     breaches: tuple[Breach, ...] = ()
+    edits: tuple[Edit, ...] = ()
 
 
 class Failure(Value, frozen=True, kw_only=True):

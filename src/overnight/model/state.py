@@ -2,7 +2,7 @@
 
 from overnight.model.contract import Contract, Tier
 from overnight.model.event import Certificate
-from overnight.model.experiment import Breach, Failure, Measurement, Outcome, Trust
+from overnight.model.experiment import Breach, Failure, Flag, Measurement, Outcome, Trust
 from overnight.model.value import Value, Words
 
 
@@ -11,7 +11,8 @@ class Experiment(Value, frozen=True, kw_only=True):
 
     `value` is the mean of the search readings in the metric's unit, None without a number; `gain` is against
     the best at judging time. `readings` hold every finished search run, `holdout` every holdout run; `seconds`
-    is agent plus judge.
+    is agent plus judge. `tampering` are the sentences of all of them, each once; an experiment that has any is never
+    the best. `flags` are advice for a reviewer.
     """
 
     number: int
@@ -37,6 +38,8 @@ class Experiment(Value, frozen=True, kw_only=True):
     loc: int = 0
     dropped: tuple[str, ...] = ()
     breaches: tuple[Breach, ...] = ()
+    flags: tuple[Flag, ...] = ()
+    tampering: tuple[str, ...] = ()
     summary: str = ""
     hypothesis: str = ""
     needs_followup: bool = False
@@ -52,7 +55,11 @@ class Experiment(Value, frozen=True, kw_only=True):
 
 
 class Counts(Value, frozen=True, kw_only=True):
-    """Judged proposals of the segment by outcome; the baseline is not counted in any."""
+    """Judged proposals of the segment by outcome; the baseline is not counted in any.
+
+    `tampering` are those that broke the contract or were seen to tamper in any reading, `flagged` those whose change
+    has flags; both say something beside the outcome.
+    """
 
     experiments: int = 0
     kept: int = 0
@@ -63,12 +70,15 @@ class Counts(Value, frozen=True, kw_only=True):
     inconclusive: int = 0
     evaluations: int = 0
     holdout_reads: int = 0
+    tampering: int = 0
+    flagged: int = 0
 
 
 class State(Value, frozen=True, kw_only=True):
     """One segment of a study, the last one unless another was asked for.
 
-    `experiments[n].number == n`. `kept` are the numbers ever promoted, in order; the last is the best so far.
+    `experiments[n].number == n`. `kept` are the numbers ever promoted, in order, without those that were seen to
+    tamper later; the last is the best so far.
     `leaders` are the at most 50 best-valued numbers, best first; `certified_reads` the numbers whose certify split
     was read since the last promotion or certificate. `since_keep` counts judged proposals since the
     last keep. `seconds` and `cost_usd` are sums over experiments. `segment` says which of the study's `segments` it

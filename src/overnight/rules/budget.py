@@ -34,7 +34,7 @@ def _worn_out(state: State, stop: Stop) -> str:
     if stop.no_gain is not None and state.since_keep >= stop.no_gain:
         row = "1 experiment" if state.since_keep == 1 else f"{state.since_keep} experiments in a row"
         return f"{row} brought no gain"
-    if stop.tampering is not None and state.counts.violations >= stop.tampering:
-        broke = "1 proposal" if state.counts.violations == 1 else f"{state.counts.violations} proposals"
-        return f"{broke} broke the contract"
+    if stop.tampering is not None and state.counts.tampering >= stop.tampering:
+        broke = "1 proposal" if state.counts.tampering == 1 else f"{state.counts.tampering} proposals"
+        return f"{broke} broke the contract or tampered with the measurement"
     return ""

@@ -1,8 +1,12 @@
 """The verdict: one pure function from measurements to keep, discard or crash, with the reason in words."""
 
+from collections.abc import Sequence
+
+from msgspec.structs import replace
+
 from overnight.model.contract import Contract
 from overnight.model.experiment import Comparison, Evaluation, Failure, Outcome, Trust, Verdict
-from overnight.model.state import Experiment
+from overnight.model.state import Experiment, State
 from overnight.model.value import Pairs, Value, lookup
 from overnight.rules.fold import mean_value
 from overnight.rules.guards import broken
@@ -58,9 +62,13 @@ def decide(
 ) -> Verdict:
     """Karpathy's ratchet: keep what gains at least `min_effect` over the best; a tie goes to fewer lines.
 
-    `counted` are loc and diff_lines of the candidate.
+    `counted` are loc and diff_lines of the candidate. A reading that shows tampering decides before its numbers, or
+    its failure, are looked at.
     """
     trust = trust_of(evaluation)
+    seen = [sentence for run in evaluation.runs for sentence in run.tampering]
+    if seen:
+        return tampered(seen, trust)
     if evaluation.failure is not None:
         return failed(evaluation.failure, trust)
     values = averages(evaluation, counted)
@@ -105,6 +113,27 @@ def _ratchet(
         return True, f"{tie} ({change}) in {saved} fewer {'line' if saved == 1 else 'lines'}"
     least = f", less than {need:g}" if need else ""
     return False, f"{tie} ({change}{least}) and no simpler"
+
+
+def tampered(seen: Sequence[str], trust: Trust) -> Verdict:
+    """The verdict on a candidate that was seen to touch what no honest one touches: a violation, without a value."""
+    more = f" (and {len(seen) - 1} more)" if len(seen) > 1 else ""
+    return Verdict(outcome=Outcome.violation, reason=f"tampering: {seen[0]}{more}", trust=trust)
+
+
+def withheld(verdict: Verdict, state: State, number: int) -> Verdict:
+    """`verdict` on experiment `number`, but no promotion of what is built on a candidate that was seen to tamper.
+
+    Its own reading showed nothing, so it is a discard with its value, not a violation.
+    """
+    step = state.experiments[number].parent
+    while verdict.promote and step > 0:
+        ancestor = state.experiments[step]
+        if ancestor.tampering:
+            reason = f"built on #{step}, which was seen to tamper with the measurement"
+            return replace(verdict, outcome=Outcome.discard, reason=reason, promote=False)
+        step = min(ancestor.parent, step - 1)
+    return verdict
 
 
 def failed(failure: Failure, trust: Trust) -> Verdict:

@@ -44,7 +44,7 @@ _COUNTED = {
     Outcome.inconclusive: "inconclusive",
 }
 _PROPOSED_FIELDS = (
-    "tree", "commit", "parent_commit", "paths", "added", "deleted", "loc", "dropped", "breaches", "summary",
+    "tree", "commit", "parent_commit", "paths", "added", "deleted", "loc", "dropped", "breaches", "flags", "summary",
     "hypothesis", "needs_followup", "ideas", "parameters", "cost_usd", "tokens", "note", "transcript",
 )  # fmt: skip
 
@@ -90,6 +90,7 @@ class Folding:
         self._kept: list[int] = []
         self._leaders: list[tuple[float, int]] = []
         self._pending: list[int] = []
+        self._withdrawn: set[int] = set()
         self._counts = dict.fromkeys(Counts.__struct_fields__, 0)
         self._since_keep = 0
         self._seed = opened.seed if opened else 0
@@ -205,6 +206,8 @@ class Folding:
             self._crafted[event.crafted] = measurement
             return
         changes: dict[str, Any] = {"seconds": old.seconds + measurement.seconds}
+        if measurement.tampering:
+            changes["tampering"] = tuple(dict.fromkeys((*old.tampering, *measurement.tampering)))
         if measurement.split:
             changes["holdout"] = (*old.holdout, measurement)
             if event.number not in self._certified_reads:
@@ -214,10 +217,23 @@ class Folding:
                 raise LedgerError(f"reading {event.run} of experiment {event.number} follows {len(old.readings)}")
             changes["readings"] = (*old.readings, measurement)
         new = replace(old, **changes)
+        if measurement.tampering:
+            self._tampered(old, new)
         if not measurement.split and old.outcome is not None and old.value is not None:
             new = replace(new, value=self._mean(new))
             self._rank(old, new)
         self._experiments[event.number] = new
+
+    def _tampered(self, old: Experiment, new: Experiment) -> None:
+        """What was seen to tamper is no best, no leader and no certified win from here on, whatever it was before."""
+        self._withdrawn.add(new.number)
+        if new.number in self._kept:
+            self._kept.remove(new.number)
+        if self._win is not None and self._win.number == new.number:
+            self._win = None
+        self._leaders = [leader for leader in self._leaders if leader[1] != new.number]
+        if new.number and not old.tampering and old.outcome is not None and old.outcome is not Outcome.violation:
+            self._counts["tampering"] += 1
 
     def _judged(self, event: Judged) -> None:
         old = self._experiment(event.number, event)
@@ -236,11 +252,13 @@ class Folding:
         )
         self._experiments[event.number] = new
         self._pending.remove(event.number)
-        if new.tree and event.outcome is not Outcome.violation:
+        if new.tree and not new.breaches and (event.outcome is not Outcome.violation or new.readings):
             self._first_with.setdefault(new.tree, event.number)
         if event.outcome is not Outcome.baseline:
             self._counts["experiments"] += 1
             self._counts[_COUNTED[event.outcome]] += 1
+            self._counts["tampering"] += bool(new.tampering or event.outcome is Outcome.violation)
+            self._counts["flagged"] += bool(new.flags)
             self._since_keep = 0 if event.outcome is Outcome.keep else self._since_keep + 1
         if event.outcome in (Outcome.baseline, Outcome.keep, Outcome.discard):
             self._rank(None, new)
@@ -254,12 +272,13 @@ class Folding:
         sign = 1.0 if self._opened.contract.objective.direction is Direction.minimize else -1.0
         if old is not None and old.value is not None and (sign * old.value, old.number) in self._leaders:
             self._leaders.remove((sign * old.value, old.number))
-        if new.value is not None:
+        if new.value is not None and new.number not in self._withdrawn:
             insort(self._leaders, (sign * new.value, new.number))
             del self._leaders[LEADERS:]
 
     def _promoted(self, event: Promoted) -> None:
-        self._experiment(event.number, event)
+        if self._experiment(event.number, event).tampering:
+            raise LedgerError(f"experiment {event.number} was promoted although it was seen to tamper")
         self._kept.append(event.number)
         self._certified_reads.clear()
 
@@ -269,7 +288,7 @@ class Folding:
 
     def _certified(self, event: Certificate) -> None:
         self._certificate = event
-        if event.level is not Certified.no:
+        if event.level is not Certified.no and event.number not in self._withdrawn:
             self._win = event
         self._certified_reads.clear()
 

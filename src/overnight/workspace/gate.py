@@ -7,7 +7,7 @@ import pygit2
 
 from overnight.errors import MachineError
 from overnight.model.contract import Contract
-from overnight.model.experiment import Breach, Change
+from overnight.model.experiment import Breach, Change, Edit
 from overnight.rules.paths import printable
 from overnight.rules.scope import REGULAR, Touched, breaches, editable
 from overnight.workspace.lines import changed_lines, code_lines
@@ -84,14 +84,17 @@ class Gate:
                 changes[item.path] = None if found is None else (found.mode, found.id)
             tree = write_tree(repo.pygit, base.tree, changes) or empty_tree(repo.pygit)
             commit = repo.commit(tree, (base.parent,), label[0], label[1])
+        edits = []
         added = deleted = 0
         for item in touched:
             if item.kind == "mode":
                 continue
-            old = repo.blob(before[item.path].id) if item.old in REGULAR else b""
+            old = repo.blob(before[item.path].id) if item.old in REGULAR else None
             found = seen.get(item.path)
-            more, fewer = changed_lines(old, found.data if found is not None and found.data is not None else b"")
+            new = found.data if found is not None else None
+            more, fewer = changed_lines(old or b"", new or b"")
             added, deleted = added + more, deleted + fewer
+            edits.append(Edit(path=printable(item.path), before=old, after=new))
         return Change(
             tree=tree,
             commit=commit,
@@ -101,6 +104,7 @@ class Gate:
             deleted=deleted,
             loc=self._loc(before, contract, changes),
             dropped=base.dropped,
+            edits=tuple(edits),
         )
 
     def _parent(self, tree: str) -> Parent:
