@@ -1,0 +1,116 @@
+"""The boxes that this machine offers, strongest first, and how cheats are spread over them."""
+
+import re
+from collections.abc import Iterable
+from functools import cache
+from typing import NamedTuple
+
+import pytest
+from catalogue import HONEST, WISH, Cheat, Kind, Word
+from study import Study
+
+from overnight.model.contract import Tier
+from overnight.model.experiment import Trust
+from overnight.model.state import Experiment
+from overnight.model.value import lookup
+from overnight.ports import Sandbox
+from overnight.sandbox.ladder import available, survey
+
+
+class Offer(NamedTuple):
+    """A kind of box that works here."""
+
+    sandbox: Sandbox
+    tier: Tier
+    by_name_only: bool
+
+
+BROKEN = re.compile("NameError|SyntaxError|AttributeError|ImportError|ModuleNotFoundError|IndentationError")
+"""What Python says of a program that is wrong in itself: such a cheat would prove nothing."""
+
+
+@cache
+def offered() -> dict[str, Offer]:
+    """Every kind of box that this machine gives by its name on the ladder, strongest first; never `none`."""
+    reports = [report for report in survey() if report.available and report.tier is not Tier.none]
+    return {report.name: Offer(available(report.name), report.tier, report.by_name_only) for report in reports}
+
+
+def box(name: str) -> Sandbox:
+    return offered()[name].sandbox
+
+
+def strongest() -> str:
+    """The box that a person gets who asks for nothing."""
+    return next(name for name, offer in offered().items() if not offer.by_name_only)
+
+
+def strong_enough(cheat: Cheat, kind: Kind) -> list[str]:
+    """The boxes in which `cheat` is tried: the strongest for what needs none, all that claim to stop it for the rest.
+
+    Boxes that nobody gets without asking (containers, a second for each start) are tried with one kind of judge.
+    """
+    if cheat.needs is Tier.none:
+        return [strongest()]
+    return [
+        name
+        for name, offer in offered().items()
+        if offer.tier.rank >= cheat.needs.rank and (kind is Kind.score or not offer.by_name_only)
+    ]
+
+
+def every(cheats: Iterable[Cheat]) -> pytest.MarkDecorator:
+    """Parametrises over each cheat that needs no specification of its own, each kind of judge that has a verdict on it,
+    and the boxes.
+    """
+    cases = [
+        pytest.param(cheat, kind, name, id=f"{cheat.does}-{kind}-{name}")
+        for cheat in cheats
+        for kind in Kind
+        if cheat.act is not None and cheat.verdict(kind) is not None
+        for name in strong_enough(cheat, kind)
+    ]
+    return pytest.mark.parametrize(("cheat", "kind", "tier"), cases)
+
+
+def gets_what_it_deserves(studies, cheat: Cheat, kind: Kind, tier: str) -> Experiment:
+    """Run `cheat` through gate, judge and decision, and require its verdict and that nothing was harmed."""
+    verdict, act = cheat.verdict(kind), cheat.act
+    assert verdict is not None
+    assert act is not None
+    through = verdict.word is Word.through
+    study = studies.own(kind, tier) if through else studies.shared(kind, tier, hurried=cheat.hurried)
+    tried = study.attempt(act)
+    told = f"{tried.outcome}: {tried.reason} {tried.failure}"
+    assert tried.outcome in verdict.outcomes, told
+    assert not (tried.failure and BROKEN.search(tried.failure.tail)), f"the cheat itself is broken: {told}"
+    if tried.value is None or tried.failure is not None:
+        assert reason(tried) in verdict.because, told
+    elif verdict.worse:
+        assert tried.value >= HONEST, told
+    else:
+        assert tried.value == pytest.approx(verdict.value), told
+    if cheat.again:
+        again = study.measure(tried.tree, 99)
+        assert lookup(again.values, "loss") == pytest.approx(HONEST), again
+    assert study.harmed() == ()
+    best_now = study.recorder.state.best
+    assert best_now is not None
+    if through:
+        assert (best_now.number, tried.trust, tried.value) == (tried.number, Trust.self_reported, WISH)
+    else:
+        assert best_now.number == 0
+    return tried
+
+
+def reason(tried: Experiment) -> str:
+    """The stable word of why there is no number: a breach's rule, or a failure's code."""
+    if tried.breaches:
+        return tried.breaches[0].rule
+    return tried.failure.code if tried.failure else ""
+
+
+def trust_of(study: Study) -> Trust:
+    baseline = study.recorder.state.baseline
+    assert baseline is not None
+    return baseline.trust
