@@ -281,7 +281,6 @@ def test_a_close_word_is_suggested_for_a_choice():
         "keep: {repeats: {min: 1, max: 3}}",
         "keep: {early_stop: true}",
         "keep: {policy: islands}",
-        "drive: {judge: a, serve: b, over: port}",
         "isolation: {network: shared}",
         "budget: {gpus: 1}",
         "agent: [claude, codex]",

@@ -18,11 +18,11 @@ from overnight.ports import Running
 
 
 class Conversation(NamedTuple):
-    """How both sides ended. `candidate_first`: the candidate was gone before the judge had let go of its input."""
+    """How both sides ended. `died`: the candidate was gone, and not by our doing, before the judge had finished."""
 
     judge: Completed
     candidate: Completed
-    candidate_first: bool
+    died: bool
 
 
 def converse(start: Callable[[Box], Running], candidate: Box, judge: Box) -> Conversation:
@@ -41,9 +41,9 @@ def converse(start: Callable[[Box], Running], candidate: Box, judge: Box) -> Con
         inherited = (to_candidate.fileno(), from_candidate.fileno())
         words = {"OVERNIGHT_CANDIDATE_IN": str(inherited[0]), "OVERNIGHT_CANDIDATE_OUT": str(inherited[1])}
         serving = start(replace(candidate, stdin=candidate_in.fileno(), stdout=candidate_out.fileno()))
-        stack.callback(_end, serving)
+        stack.callback(end, serving)
         judging = start(replace(judge, fds=inherited, env=tuple(sorted({**dict(judge.env), **words}.items()))))
-        stack.callback(_end, judging)
+        stack.callback(end, judging)
         to_candidate.close()
         candidate_out.close()
         # Both ends that we still hold hang up when the other side lets go. Whose comes first tells a candidate that
@@ -57,25 +57,31 @@ def converse(start: Callable[[Box], Running], candidate: Box, judge: Box) -> Con
         from_candidate.close()
         completed = judging.wait()
         serving.kill()
-        return Conversation(completed, serving.wait(), candidate_first)
+        served = serving.wait()
+        # One that cannot bear the end of its input fails after the judge has let go of it.
+        died = candidate_first and served.code != 0 and not killed_by_us(served)
+        return Conversation(completed, served, died)
+
+
+def killed_by_us(completed: Completed) -> bool:
+    """Whether it was our SIGKILL; one that had just ended may be called cancelled, but its exit status is its own."""
+    return completed.stopped == "cancelled" and completed.code == -signal.SIGKILL
 
 
 def broken_off(talk: Conversation) -> Failure | None:
     """Why the conversation does not count, naming the side that broke it; None when it does."""
     for completed, who in ((talk.candidate, "`serve`"), (talk.judge, "`drive.judge`")):
-        killed_by_us = completed is talk.candidate and completed.stopped == "cancelled"
         failure = stopped(completed, who)
-        if failure is not None and not (killed_by_us and failure.code == "cancelled"):
+        ours = completed is talk.candidate and completed.stopped == "cancelled"
+        if failure is not None and not (ours and failure.code == "cancelled"):
             return failure
-    # One that has just ended may be called cancelled by our late kill, but its exit status is its own.
-    killed = talk.candidate.stopped == "cancelled" and talk.candidate.code == -signal.SIGKILL
-    died = talk.candidate_first and talk.candidate.code != 0 and not killed
-    if talk.judge.code == 0 and not died:
+    if talk.judge.code == 0 and not talk.died:
         return None
     judge, candidate = f"`drive.judge` {ending(talk.judge.code)}", f"`serve` {ending(talk.candidate.code)}"
-    if died:
-        detail = f"The candidate's {candidate} before the judge had finished; {judge}."
-    elif killed:
+    if talk.died:
+        after = "" if talk.judge.code == -signal.SIGKILL else f"; {judge}"
+        detail = f"The candidate's {candidate} before the judge had finished{after}."
+    elif killed_by_us(talk.candidate):
         detail = f"{judge} while the candidate was still there."
     else:
         detail = f"{judge}; the candidate's {candidate}."
@@ -88,6 +94,7 @@ def _pipe(stack: ExitStack) -> tuple[io.FileIO, io.FileIO]:
     return stack.enter_context(io.FileIO(reading, "r")), stack.enter_context(io.FileIO(writing, "w"))
 
 
-def _end(running: Running) -> None:
+def end(running: Running) -> None:
+    """Leave nothing of it behind."""
     running.kill()
     running.wait()

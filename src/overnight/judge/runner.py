@@ -18,6 +18,7 @@ from overnight.judge.boxes import Boxes
 from overnight.judge.drive import broken_off, converse
 from overnight.judge.metrics import parse
 from overnight.judge.outcome import FailedError, failed, guard_failure
+from overnight.judge.port import converse_over_port
 from overnight.judge.scratch import private_folder
 from overnight.judge.seal import Seal
 from overnight.model.box import Box, Completed
@@ -26,6 +27,8 @@ from overnight.model.experiment import Failure, Measurement, Trust
 from overnight.model.toolchain import Toolchain
 from overnight.ports import Running, Sandbox, Workspace
 from overnight.rules.seeds import derive
+
+_OVER = {"stdio": converse, "port": converse_over_port}
 
 
 class _Reading(NamedTuple):
@@ -180,7 +183,7 @@ class CommandJudge:
         judge = self._boxes.judge(tree, drive.judge, self._words(reading))
         started: list[Running] = []
         try:
-            talk = converse(lambda box: self._start(box, started), serve, judge)
+            talk = _OVER[drive.over](lambda box: self._start(box, started), serve, judge)
         finally:
             self._running.difference_update(started)
         used.append(talk.candidate)

@@ -101,7 +101,9 @@ class DriveKeys(_Keys, frozen=True, kw_only=True):
 
     judge: Annotated[Command, _says("The judge's command; prints the metrics.")] = ""
     serve: Annotated[Command, _says("The candidate's command, in the box.")] = ""
-    over: Annotated[Literal["stdio"], _says("How they talk.")] = Drive(judge="", serve="").over  # type: ignore[assignment]  # the model's type is wider
+    over: Annotated[
+        Literal["stdio", "port"], _says("How they talk: two pipes, or a TCP port that only the judge reaches.")
+    ] = Drive(judge="", serve="").over  # type: ignore[assignment]  # the model's type is wider
 
 
 class HoldoutKeys(_Keys, frozen=True, kw_only=True):

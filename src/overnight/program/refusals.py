@@ -105,11 +105,6 @@ _REFUSED_VALUES: dict[str, tuple[Callable[[Scalar], bool], str, str]] = {
         "network for the candidate is not offered by this version: it runs without any.",
         "Fetch what it needs beforehand and name it in `data`.",
     ),
-    "drive.over": (
-        lambda node: node.text == "port",
-        "`over: port` is not enforced by this version.",
-        "Write `over: stdio`.",
-    ),
     "budget.gpus": (
         lambda node: node.kind() == "integer" and node.text.strip("0+") != "" and node.text[0] != "-",
         "graphics processors are not shown to the box by this version.",

@@ -20,6 +20,8 @@ from overnight.wiring.shown import readable
 from overnight.wiring.site import Site
 from overnight.workspace.checkout import refuse_leaving_links
 
+_BOX_KEYS = ("budget.strict", "drive.over")
+
 
 @dataclass(frozen=True, slots=True)
 class _Finder:
@@ -55,7 +57,7 @@ def box_problem(site: Site, options: Options, contract: Contract, text: str) -> 
     try:
         box_for(contract, options)
     except IsolationError as error:
-        at = "budget.strict" if str(error).startswith("budget.strict") else "isolation.require"
+        at = next((key for key in _BOX_KEYS if str(error).startswith(key)), "isolation.require")
         finder = _Finder(site, options, contract, "", places(text))
         return (finder.problem("no-box", at, str(error)),)
     return ()

@@ -111,6 +111,12 @@ def box_for(contract: Contract, options: Options) -> tuple[Sandbox, tuple[str, .
             f"budget.strict needs hard limits, the tier {coverage.tier} has {coverage.limits} ones: remove "
             f"`strict: true`, or make the tier capped work. {' '.join(reasons)}".rstrip()
         )
+    if contract.drive is not None and contract.drive.over == "port" and not coverage.private_network:
+        raise IsolationError(
+            f"drive.over: port needs a box with a network of its own, the tier {coverage.tier} has none: run where the "
+            f"tier contained is offered (`overnight doctor` says why it is not), or write `over: stdio`. "
+            f"{' '.join(reasons)}".rstrip()
+        )
     return sandbox, reasons
 
 

@@ -1,0 +1,56 @@
+"""Judges with a second process, as a person meets them."""
+
+import pytest
+from person import PROGRAM
+
+pytestmark = pytest.mark.e2e
+
+PORT = PROGRAM.replace(
+    "run: python3 model.py\n", "drive: {judge: python3 judge.py, serve: python3 model.py, over: port}\n"
+)
+SERVER = """import http.server
+import os
+
+MILLISECONDS = 50  # range: 1..50
+
+
+class Page(http.server.BaseHTTPRequestHandler):
+    def do_GET(self):
+        self.send_response(200)
+        self.end_headers()
+        self.wfile.write(b"x" * MILLISECONDS)
+
+    def log_message(self, *words):
+        pass
+
+
+http.server.HTTPServer(("127.0.0.1", int(os.environ["OVERNIGHT_PORT"])), Page).serve_forever()
+"""
+ASKER = """import os
+import urllib.request
+
+print("loss:", len(urllib.request.urlopen(os.environ["OVERNIGHT_CANDIDATE_URL"]).read()))
+"""
+
+
+@pytest.fixture
+def served(project):
+    """A server whose answer is to become shorter, and a judge that fetches it."""
+    project.write({"program.md": PORT, "model.py": SERVER, "judge.py": ASKER})
+    project.commit("a server")
+    return project
+
+
+def test_a_night_on_a_server_behind_a_port(served):
+    served.overnight("run", "--experiments", 3, "--seed", 1)
+    rows = served.log()
+    assert rows[0]["value"] == 50
+    assert {row["trust"] for row in rows if row["outcome"] == "keep"} == {"scored"}
+    assert any(row["outcome"] == "keep" and row["value"] < 50 for row in rows)
+
+
+def test_a_box_without_a_network_of_its_own_is_refused_before_the_night(served):
+    for command in (["run", "--experiments", 1], ["check"]):
+        done = served.overnight(*command, "--isolation", "none", code=2)
+        assert "drive.over: port needs a box with a network of its own" in done.stdout + done.stderr
+        assert "over: stdio" in done.stdout + done.stderr
