@@ -15,10 +15,11 @@ import msgspec
 
 from overnight.errors import MachineError
 from overnight.model.box import Box, Limits
+from overnight.sandbox.cgroups import Group
 from overnight.sandbox.guardian import guarded
 from overnight.sandbox.kernel import NO_CORE_DUMP, filter_path, refusal
 from overnight.sandbox.processes import Process, children, executed_seconds, innermost_pid, tree
-from overnight.sandbox.watch import Used, Watched
+from overnight.sandbox.watch import Holder, Used, Watched
 
 SETUP_SECONDS = 30.0
 DEATH_SECONDS = 60.0
@@ -32,8 +33,10 @@ def _memory_file(content: bytes) -> int:
     return descriptor
 
 
-def spawn(program: str, box: Box, words: Sequence[str], temporary: tuple[str, ...]) -> tuple["Boxed", dict[str, int]]:
-    """Start bwrap with the arguments `words`; it builds the box and then waits for `release`.
+def spawn(
+    program: str, box: Box, words: Sequence[str], temporary: tuple[str, ...], group: Group | None
+) -> tuple["Boxed", dict[str, int]]:
+    """Start bwrap with the arguments `words`; it waits for `release` before it builds the box.
 
     Also gives back our ends of the pipes of "stdout" and "stderr", for what the box does not place itself.
 
@@ -81,16 +84,25 @@ def spawn(program: str, box: Box, words: Sequence[str], temporary: tuple[str, ..
         except OSError as error:
             raise MachineError(f"bubblewrap could not be started ({program}): {error}") from error
         ours.pop_all()
-    return Boxed(process, (info, status, block), temporary), outputs
+    return Boxed(process, (info, status, block), temporary, group), outputs
 
 
 class Boxed:
-    """The process tree of one bwrap: bwrap itself outside, an init inside, the command below it."""
+    """The process tree of one bwrap: bwrap itself outside, an init inside, the command below it.
+
+    With a `group` the init and all below it live in that control group, which is removed in the end.
+    """
 
     def __init__(
-        self, process: "subprocess.Popen[bytes]", pipes: tuple[int, int, int], temporary: tuple[str, ...]
+        self,
+        process: "subprocess.Popen[bytes]",
+        pipes: tuple[int, int, int],
+        temporary: tuple[str, ...],
+        group: Group | None,
     ) -> None:
         self._process = process
+        self._group = group
+        self._before = 0.0
         self._info, self._status, self._block = pipes
         self._temporary = temporary
         self._host_devices = _devices(temporary)
@@ -118,6 +130,9 @@ class Boxed:
                 resource.prlimit(pid, resource.RLIMIT_FSIZE, (limits.disk, limits.disk))
             if cores is not None:
                 os.sched_setaffinity(pid, cores)
+            if self._group is not None:
+                self._before = executed_seconds(pid)
+                self._group.admit(pid)
             os.write(self._block, b"1")
 
     def _read_init(self) -> int:
@@ -170,6 +185,8 @@ class Boxed:
         """SIGKILL for bwrap and for the init, whose death the kernel extends to its whole namespace."""
         self._killed = True
         self._signal_all()
+        if self._group is not None:
+            self._group.kill()
 
     def reap(self) -> Used:
         """Everything in the namespace is dead before its init is, so that one death is waited for."""
@@ -186,7 +203,8 @@ class Boxed:
             _, _, usage = os.wait4(self._init, 0)
         except ChildProcessError:
             return Used(0.0, 0)
-        return Used(max(0.0, usage.ru_utime + usage.ru_stime - own), usage.ru_maxrss * 1024)
+        spent = max(0.0, usage.ru_utime + usage.ru_stime - own)
+        return Used(spent, usage.ru_maxrss * 1024, max(0.0, own - self._before))
 
     def code(self, stderr: bytes) -> int:
         """The exit code that bwrap wrote down; without one the command never ran, and `stderr` is bwrap's own."""
@@ -220,7 +238,9 @@ class Boxed:
         return namespace
 
     def close(self) -> None:
-        """Give back every descriptor."""
+        """Give back every descriptor, and the control group."""
+        if self._group is not None:
+            self._group.remove()
         for descriptor in (self.exit_fd, self._init_fd, self._info, self._status, self._block):
             if descriptor is not None:
                 os.close(descriptor)
@@ -236,9 +256,9 @@ class Boxed:
 class BoxedRun(Watched):
     """A `Networked` run."""
 
-    def __init__(self, boxed: Boxed, limits: Limits, outputs: dict[str, int], folders: tuple[str, ...]) -> None:
+    def __init__(self, boxed: Boxed, limits: Limits, outputs: dict[str, int], holder: Holder) -> None:
         self._boxed = boxed
-        super().__init__(boxed, limits, outputs, folders)
+        super().__init__(boxed, limits, outputs, holder)
 
     def network(self) -> int | None:
         """The box's network namespace, as `Networked` says."""

@@ -23,7 +23,9 @@ from overnight.errors import MachineError
 from overnight.model.box import Box, Coverage, Mount
 from overnight.model.contract import Tier
 from overnight.ports import Running
-from overnight.sandbox.boxed import BoxedRun, spawn
+from overnight.sandbox.boxed import Boxed, BoxedRun, spawn
+from overnight.sandbox.cgroups import Group
+from overnight.sandbox.holding import Capped, Watchdog
 from overnight.sandbox.kernel import adopt_orphans, filter_path, pick_cores
 from overnight.sandbox.refused import NotHereError
 
@@ -66,8 +68,18 @@ class Bubblewrap:
         Raises:
             NotHereError: there is none.
         """
+        return self.program(), *(
+            sha256(Path(file).read_bytes()).hexdigest() for file in (self.program(), filter_path())
+        )
+
+    def program(self) -> str:
+        """The bwrap that is used.
+
+        Raises:
+            NotHereError: there is none.
+        """
         self._program = self._program or locate()
-        return self._program, *(sha256(Path(file).read_bytes()).hexdigest() for file in (self._program, filter_path()))
+        return self._program
 
     def start(self, box: Box) -> Running:
         """Start the command; a mount point that cannot be made is only seen by bwrap, then `wait` raises.
@@ -76,24 +88,41 @@ class Bubblewrap:
             IsolationError: no bwrap, or this machine does not let it make namespaces; the message says the fix.
             MachineError: a mount's source does not exist, or bwrap failed otherwise.
         """
-        self._program = self._program or locate()
+        return launch(self.program(), box, pick_cores(box.limits.cpus, next(self._turns)))
+
+
+def launch(program: str, box: Box, cores: set[int] | None, group: Group | None = None) -> Running:
+    """Start `box` in bubblewrap on `cores`, held by the control group `group` where there is one, else by a watchdog.
+
+    The group is the box's from here on, and removed with it, also when this fails.
+
+    Raises:
+        IsolationError: this machine does not let bwrap make namespaces.
+        MachineError: a mount's source does not exist, or bwrap failed otherwise.
+    """
+    boxed: Boxed | None = None
+    outputs: dict[str, int] = {}
+    try:
         mounts = _ordered(box)
         links = _links(mounts)
         adopt_orphans()
-        cores = pick_cores(box.limits.cpus, next(self._turns))
         temporary = tuple(mount.target for mount in mounts if mount.kind == "tmpfs")
-        boxed, outputs = spawn(self._program, box, _arguments(box, mounts, links), temporary)
-        try:
-            boxed.release(box.limits, cores)
-            folders = tuple(mount.source for mount in mounts if mount.kind == "write")
-            return BoxedRun(boxed, box.limits, outputs, folders)
-        except BaseException:  # whatever interrupts the start, our ends of the pipes must not stay
+        boxed, outputs = spawn(program, box, _arguments(box, mounts, links), temporary, group)
+        boxed.release(box.limits, cores)
+        folders = tuple(mount.source for mount in mounts if mount.kind == "write")
+        limits = box.limits
+        holder = Capped(boxed, limits, folders, group) if group else Watchdog(boxed, limits, folders)
+        return BoxedRun(boxed, limits, outputs, holder)
+    except BaseException:  # whatever interrupts the start, our ends of the pipes and the group must not stay
+        if boxed is not None:
             boxed.kill()
             boxed.reap()
             boxed.close()
-            for descriptor in outputs.values():
-                os.close(descriptor)
-            raise
+        elif group is not None:
+            group.remove()
+        for descriptor in outputs.values():
+            os.close(descriptor)
+        raise
 
 
 def locate() -> str:

@@ -56,6 +56,13 @@ class RungReport(NamedTuple):
     coverage: Coverage | None = None
 
 
+def _capped() -> Provable:
+    from overnight.sandbox.capped import Capped  # noqa: PLC0415 - each kind of box is loaded when it is wanted
+
+    _require_linux("bubblewrap")
+    return Capped()
+
+
 def _contained() -> Provable:
     from overnight.sandbox.bubblewrap import Bubblewrap  # noqa: PLC0415 - each kind of box is loaded when it is wanted
 
@@ -70,6 +77,7 @@ def _none() -> Provable:
 
 
 RUNGS: tuple[Rung, ...] = (
+    Rung("capped", Tier.capped, _capped),
     Rung("contained", Tier.contained, _contained),
     Rung("none", Tier.none, _none),
 )

@@ -26,6 +26,7 @@ from overnight.model.box import Box, Completed, Coverage, Limits
 from overnight.model.contract import Tier
 from overnight.ports import Running
 from overnight.sandbox.guardian import NAME, guarded
+from overnight.sandbox.holding import Watchdog
 from overnight.sandbox.kernel import NO_CORE_DUMP, PR_SET_PDEATHSIG, adopt_orphans, pick_cores
 from overnight.sandbox.processes import Process, children, look, read, tree
 from overnight.sandbox.watch import Used, Watched
@@ -100,7 +101,8 @@ class Unboxed:
                 return _NeverRan(box.command[0], error)
             ours.pop_all()
         folders = tuple(mount.source for mount in box.mounts if mount.kind == "write")
-        return Watched(_Family(process, mark[NAME]), box.limits, outputs, folders)
+        family = _Family(process, mark[NAME])
+        return Watched(family, box.limits, outputs, Watchdog(family, box.limits, folders))
 
 
 def _preparation(limits: Limits, turn: int) -> Callable[[], None]:

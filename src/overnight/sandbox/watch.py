@@ -1,21 +1,20 @@
 """Watches one started process tree: reads its output, holds it to its limits, reports its end.
 
 Every tree gets a small thread of its own, so that two boxes which talk to each other are both held to their
-limits while somebody waits for only one of them. Limits on memory, processes, CPU time and disk are looked at
-every 20 ms: they are soft.
+limits while somebody waits for only one of them. Wall time and output are held here; what else is limited, and how
+hard, is the `Holder`'s part, which is asked every 20 ms.
 """
 
+import contextlib
 import os
 import selectors
-import signal
 import threading
 import time
 from typing import Literal, NamedTuple, Protocol
 
 from overnight.errors import MachineError, OvernightError
 from overnight.model.box import Completed, Limits
-from overnight.sandbox.meters import CpuMeter, DiskMeter, MemoryMeter
-from overnight.sandbox.processes import Process, out_of_memory_kills
+from overnight.sandbox.processes import Process
 
 PERIOD = 0.020
 FIRST_LOOK = 0.004
@@ -26,10 +25,22 @@ Stopped = Literal["", "wall", "cpu", "memory", "pids", "disk", "output", "cancel
 
 
 class Used(NamedTuple):
-    """What a dead tree has used by the kernel's own account: CPU seconds, bytes of its largest process; 0 = unknown."""
+    """What a dead tree has used by the kernel's own account: CPU seconds, bytes of its largest process; 0 = unknown.
+
+    `own` are CPU seconds of the box itself, which are in neither.
+    """
 
     cpu_seconds: float
     largest: int
+    own: float = 0.0
+
+
+class Totals(NamedTuple):
+    """What a dead tree has used, and which limit it turned out to have passed."""
+
+    stopped: Stopped
+    cpu_seconds: float
+    peak_memory: int
 
 
 class Tree(Protocol):
@@ -78,27 +89,45 @@ class Tree(Protocol):
         ...
 
 
+class Holder(Protocol):
+    """Holds a tree to its limits on memory, processes, CPU time and disk."""
+
+    def look(self, now: float) -> Stopped:
+        """The limit that the tree is over at monotonic time `now`, or "".
+
+        Raises:
+            MachineError: the limits no longer hold.
+        """
+        ...
+
+    def conclude(self, used: Used, code: int, now: float) -> Totals:
+        """What the dead tree has used; it ended with `code`.
+
+        Raises:
+            MachineError: the limits did not hold to the end.
+        """
+        ...
+
+
 class Watched:
     """A `Running` for any `Tree`. `outputs` maps "stdout" and "stderr" to the reading ends of our pipes."""
 
-    def __init__(self, tree: Tree, limits: Limits, outputs: dict[str, int], folders: tuple[str, ...] = ()) -> None:
+    def __init__(self, tree: Tree, limits: Limits, outputs: dict[str, int], holder: Holder) -> None:
         self._tree = tree
         self._limits = limits
+        self._holder = holder
         self._outputs = outputs
         self._captured = {"stdout": bytearray(), "stderr": bytearray()}
         self._flooded = False
         self._stopped: Stopped = ""
         self._kill_at: float | None = None
-        self._memory = MemoryMeter(limits.memory)
-        self._cpu = CpuMeter()
-        self._disk = DiskMeter(limits.disk, folders, tree.temporary_bytes)
         self._started = time.monotonic()
         self._suspended = _suspended_seconds()
-        self._out_of_memory = out_of_memory_kills()
         self._lock = threading.Lock()
         self._over = False
         self._finished = threading.Event()
         self._completed: Completed | None = None
+        self._used: Used | None = None
         self._error: OvernightError | None = None
         threading.Thread(target=self._watch, name="overnight-watch", daemon=True).start()
 
@@ -129,6 +158,8 @@ class Watched:
         except Exception as error:  # noqa: BLE001  a thread's error must reach the one who waits, whatever it is
             self._error = MachineError(f"the watcher of a box failed: {type(error).__name__}: {error}")
         finally:
+            with contextlib.suppress(OvernightError):  # the first error is the one to tell
+                self._reap()
             with self._lock:
                 self._over = True
                 self._tree.kill()
@@ -159,7 +190,9 @@ class Watched:
                     return now
                 self._hold_to_wall(now)
                 if now >= next_look:
-                    self._look(now)
+                    over = self._holder.look(now)
+                    if over:
+                        self._stop(over, polite=over == "cpu")
                     done = time.monotonic()
                     next_look = max(now + PERIOD, done + SHARE * (done - now))
 
@@ -189,20 +222,6 @@ class Watched:
         elif self._kill_at is None and now - self._started >= self._limits.wall:
             self._stop("wall", polite=True)
 
-    def _look(self, now: float) -> None:
-        """One tick: whoever is over a limit is stopped."""
-        limits = self._limits
-        processes = self._tree.processes(limits.pids)
-        self._cpu.observe(processes)
-        if limits.pids is not None and sum(process.threads for process in processes) > limits.pids:
-            self._stop("pids")
-        elif self._memory.observe(processes, now):
-            self._stop("memory")
-        elif limits.cpu_seconds is not None and self._cpu.seconds > limits.cpu_seconds:
-            self._stop("cpu", polite=True)
-        elif self._disk.observe(processes, now):
-            self._stop("disk")
-
     def _stop(self, reason: Stopped, *, polite: bool = False) -> None:
         """End the command for `reason`; the first reason stays. Only time limits are worth a polite word first."""
         first = not self._stopped
@@ -215,23 +234,22 @@ class Watched:
             self._kill_at = float("inf")
             self._tree.kill()
 
+    def _reap(self) -> Used:
+        """Everything dead; done once."""
+        if self._used is None:
+            self._used = self._tree.reap()
+        return self._used
+
     def _conclude(self, ended_at: float) -> Completed:
         """Everything dead first, then the rest of the output, then the verdict on the limits."""
-        used = self._tree.reap()
+        used = self._reap()
         for name in self._outputs:
             self._drain(name)
         code = self._tree.code(bytes(self._captured["stderr"]))
-        limits = self._limits
         wall = ended_at - self._started
-        cpu = max(used.cpu_seconds, self._cpu.seconds)
-        peak = max(used.largest, self._memory.peak)
-        if out_of_memory_kills() != self._out_of_memory or (limits.memory is not None and peak > limits.memory):
-            self._stopped = self._stopped or "memory"
-        if limits.cpu_seconds is not None and cpu > limits.cpu_seconds:
-            self._stopped = self._stopped or "cpu"
-        if code == -signal.SIGXFSZ or self._disk.observe((), ended_at, last=True):
-            self._stopped = self._stopped or "disk"
-        if wall > limits.wall:
+        totals = self._holder.conclude(used, code, ended_at)
+        self._stopped = self._stopped or totals.stopped
+        if wall > self._limits.wall:
             self._stopped = self._stopped or "wall"
         return Completed(
             code=code,
@@ -240,8 +258,8 @@ class Watched:
             stderr=bytes(self._captured["stderr"]),
             flooded=self._flooded,
             wall_seconds=wall,
-            cpu_seconds=cpu,
-            peak_memory=peak,
+            cpu_seconds=totals.cpu_seconds,
+            peak_memory=totals.peak_memory,
             slept=_suspended_seconds() - self._suspended > SUSPENDED,
         )
 
