@@ -196,7 +196,7 @@ def test_names_that_differ_by_case_or_form_collide_with_folders_too() -> None:
 def test_a_printable_name_is_one_short_line() -> None:
     shown = printable("a\n\udcff\x1b[2J" + "x" * 999)
     assert shown.isprintable()
-    assert shown.startswith("a\\n\\udcff\\x1b[2J")
+    assert shown.startswith("a\\x0a\\udcff\\x1b[2J")
     assert len(shown) <= 300
 
 

@@ -3,12 +3,12 @@
 import math
 import os
 import stat
-import unicodedata
 from typing import Any, TypeVar
 
 import msgspec
 
 from overnight.model.value import Value
+from overnight.rules.words import one_line
 
 _LARGEST = 64 * 1024
 _NAME = "reply.json"
@@ -81,16 +81,7 @@ def parse_reply(data: bytes) -> Reply:
 
 def clean(text: str, length: int) -> str:
     """One line without control, format or surrogate characters, at most `length` characters."""
-    kept = "".join(_shown(char) for char in text[: 4 * length])
-    line = " ".join(kept.split())
-    return line if len(line) <= length else line[: length - 1] + "…"
-
-
-def _shown(char: str) -> str:
-    if char in "\n\r\t":
-        return " "
-    # Cc: escape sequences; Cf: invisible marks that reorder text; Cs, Co, Cn: what no terminal can show.
-    return "" if unicodedata.category(char)[0] == "C" or char in "\u2028\u2029" else char
+    return one_line(text, length)
 
 
 def _field(value: dict[str, Any], name: str, kind: type[Kind], default: Kind, wrong: list[str]) -> Kind:

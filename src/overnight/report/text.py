@@ -5,10 +5,8 @@ face passes it through `escape`, `one_line` or `block` before it prints it.
 """
 
 import math
-import unicodedata
 
-CUT = "…"
-_UNSAFE = {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}
+from overnight.rules.words import CUT, spelled
 
 
 def escape(text: str) -> str:
@@ -16,9 +14,7 @@ def escape(text: str) -> str:
 
     The result is one line: newlines and tabs are spelled out too.
     """
-    if text.isascii() and text.isprintable():
-        return text
-    return "".join(_spelled(character) for character in text)
+    return spelled(text)
 
 
 def one_line(text: str, limit: int = 200) -> str:
@@ -74,12 +70,3 @@ def duration(seconds: float) -> str:
 def plural(count: int, word: str, many: str = "") -> str:
     """`1 crash`, `2 crashes`: a count with its word."""
     return f"{count} {word}" if count == 1 else f"{count} {many or word + 's'}"
-
-
-def _spelled(character: str) -> str:
-    if character == " " or unicodedata.category(character) not in _UNSAFE:
-        return character
-    code = ord(character)
-    if code < 0x100:
-        return f"\\x{code:02x}"
-    return f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"

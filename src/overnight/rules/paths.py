@@ -10,6 +10,8 @@ import unicodedata
 from collections.abc import Iterable
 from functools import lru_cache
 
+from overnight.rules.words import spelled
+
 LONGEST_NAME = 255
 """Bytes in one component of a path."""
 
@@ -102,6 +104,5 @@ def _prefixes(path: str) -> list[str]:
 
 def printable(path: str) -> str:
     """A spelling of a hostile name that is valid UTF-8, one line and at most 300 characters."""
-    plain = path.encode("utf-8", "backslashreplace").decode()
-    plain = "".join(char if char.isprintable() else char.encode("unicode_escape").decode() for char in plain)
+    plain = spelled(path.encode("utf-8", "backslashreplace").decode())
     return plain if len(plain) <= 300 else plain[:140] + " ... " + plain[-140:]

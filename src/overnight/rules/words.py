@@ -1,10 +1,11 @@
 """Words of strangers: which characters may not reach a reader, and how they are taken out or spelled.
 
-Whoever may have been written by an agent or a candidate passes here before a terminal, a file or another agent gets it.
+Whatever an agent or a candidate wrote passes here before a terminal, a file or another agent gets it.
 """
 
 import re
 import unicodedata
+from collections.abc import Callable
 
 CUT = "…"
 _UNSAFE = {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}
@@ -13,7 +14,8 @@ _UNSAFE = {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}
 _UNSEEN = re.compile(
     "[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u2800\u3164\ufe00-\ufe0f\uffa0\U000e0100-\U000e01ef]"
 )
-_MOST_MARKS = 3
+_MARKS = {"Mn", "Me"}
+_MOST_MARKS = 4
 
 
 def hidden(character: str) -> bool:
@@ -22,17 +24,13 @@ def hidden(character: str) -> bool:
 
 
 def plain(text: str) -> str:
-    """`text` with a space in the place of every hidden character, and at most three marks on one letter."""
-    if text.isascii() and text.isprintable():
-        return text
-    return _fewer_marks("".join(" " if hidden(character) else character for character in text))
+    """`text` with a space in the place of every hidden character and of marks piled on one letter."""
+    return _replaced(text, lambda _: " ")
 
 
 def spelled(text: str) -> str:
-    r"""`text` with every hidden character spelled out, such as `\x1b` or `\u202e`, and at most three marks a letter."""
-    if text.isascii() and text.isprintable():
-        return text
-    return _fewer_marks("".join(map(_spelled, text)))
+    r"""`text` with every hidden character, and every mark piled on a letter, spelled out: `\x1b`, `\u202e`."""
+    return _replaced(text, _spelling)
 
 
 def one_line(text: str, limit: int) -> str:
@@ -41,21 +39,20 @@ def one_line(text: str, limit: int) -> str:
     return line if len(line) <= limit else line[: max(0, limit - 1)].rstrip() + CUT
 
 
-def _spelled(character: str) -> str:
-    if not hidden(character):
-        return character
+def _replaced(text: str, instead: Callable[[str], str]) -> str:
+    if text.isascii() and text.isprintable():
+        return text
+    kept: list[str] = []
+    row = 0
+    for character in text:
+        # Marks piled on a letter are drawn over the lines around it: only the first few stay.
+        row = row + 1 if unicodedata.category(character) in _MARKS else 0
+        kept.append(instead(character) if row > _MOST_MARKS or hidden(character) else character)
+    return "".join(kept)
+
+
+def _spelling(character: str) -> str:
     code = ord(character)
     if code < 0x100:
         return f"\\x{code:02x}"
     return f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"
-
-
-def _fewer_marks(text: str) -> str:
-    """Marks stacked on a letter grow over the lines around it: only the first few stay."""
-    kept: list[str] = []
-    row = 0
-    for character in text:
-        row = row + 1 if unicodedata.combining(character) else 0
-        if row <= _MOST_MARKS:
-            kept.append(character)
-    return "".join(kept)

@@ -10,8 +10,9 @@ from overnight.model.contract import Contract
 from overnight.model.experiment import Breach, Change, Edit
 from overnight.rules.paths import printable
 from overnight.rules.scope import REGULAR, Touched, breaches, editable
+from overnight.rules.words import one_line
 from overnight.workspace.lines import changed_lines, code_lines
-from overnight.workspace.objects import SUBMODULE, Entry, durable, empty_tree, write_tree
+from overnight.workspace.objects import SUBMODULE, Entry, empty_tree, write_tree
 from overnight.workspace.repository import Repository
 from overnight.workspace.walk import Parent, Seen, Walk
 
@@ -33,7 +34,8 @@ class Gate:
     def inspect(self, directory: Path, parent: str, contract: Contract, summary: str, at: int) -> Change:
         """The Change between commit `parent` and `directory`, a checkout of its whole tree.
 
-        Objects of an allowed change are on disk, fsynced, when this returns; `at` dates its commit.
+        Objects of an allowed change are in the repository when this returns, not synced: that is the business of
+        whoever keeps the commit. `at` dates it.
 
         Raises:
             MachineError: objects could not be written.
@@ -75,15 +77,14 @@ class Gate:
     ) -> Change:
         repo = self._repository
         before = self._parent(base.tree).files
-        with durable():
-            changes: dict[str, tuple[int, str] | None] = {}
-            for item in touched:
-                found = seen.get(item.path)
-                if found is not None and found.data is not None:
-                    repo.pygit.create_blob(found.data)
-                changes[item.path] = None if found is None else (found.mode, found.id)
-            tree = write_tree(repo.pygit, base.tree, changes) or empty_tree(repo.pygit)
-            commit = repo.commit(tree, (base.parent,), label[0], label[1])
+        changes: dict[str, tuple[int, str] | None] = {}
+        for item in touched:
+            found = seen.get(item.path)
+            if found is not None and found.data is not None:
+                repo.pygit.create_blob(found.data)
+            changes[item.path] = None if found is None else (found.mode, found.id)
+        tree = write_tree(repo.pygit, base.tree, changes) or empty_tree(repo.pygit)
+        commit = repo.commit(tree, (base.parent,), label[0], label[1])
         edits = []
         added = deleted = 0
         for item in touched:
@@ -190,9 +191,8 @@ def _folders(files: Mapping[str, Entry]) -> frozenset[str]:
 
 def subject(summary: str) -> str:
     """The first line of an agent's words, without anything that a terminal or git could take as more than text."""
-    lines = summary.strip().splitlines()
-    words = "".join(char if char.isprintable() else " " for char in lines[0]) if lines else ""
-    return " ".join(words.split())[:_LONGEST_SUBJECT] or "An experiment without a summary"
+    lines = summary[: 8 * _LONGEST_SUBJECT].strip().splitlines()
+    return one_line(lines[0] if lines else "", _LONGEST_SUBJECT) or "An experiment without a summary"
 
 
 def _named(names: list[str]) -> tuple[str, ...]:
