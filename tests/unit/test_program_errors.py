@@ -288,7 +288,6 @@ def test_a_close_word_is_suggested_for_a_choice():
         "agent: {use: claude, network: [api.anthropic.com]}",
         "agent: {use: claude, tokens: 300k}",
         "agent: {use: claude, usd: 0.5}",
-        "labels: [a/**]",
     ],
 )
 def test_what_is_not_enforced_is_refused_with_a_remedy(line):

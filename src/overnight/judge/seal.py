@@ -3,9 +3,10 @@
 Knows the bytes of every sealed file by digest. Does not know the tracked files: the base tree's id seals those.
 """
 
+import copy
 import hashlib
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from overnight.errors import UsageError
@@ -95,6 +96,22 @@ class Seal:
         A folder is mounted whole only where all in it is sealed and shown; otherwise file by file.
         """
         return self._mounts[hidden]
+
+    def showing(self, instead: Mapping[str, str]) -> "Seal":
+        """The same seal whose boxes are shown the file `instead[place]` at `place`, the path of a sealed file."""
+        other = copy.copy(self)
+        other._mounts = {  # noqa: SLF001 - of a copy of this very object
+            hidden: (
+                *mounts,
+                *(
+                    Mount(target=place, source=source)
+                    for place, source in sorted(instead.items())
+                    if hidden or not self._is_hidden(place)
+                ),
+            )
+            for hidden, mounts in self._mounts.items()
+        }
+        return other
 
     def _folders(self) -> dict[str, list[Found]]:
         """Every folder in reach; what is neither data nor hidden is marked "other"."""

@@ -174,6 +174,7 @@ class Contract(Value, frozen=True, kw_only=True):
     score: str = ""
     drive: Drive | None = None
     artifacts: tuple[str, ...] = ()
+    labels: tuple[str, ...] = ()
     budget: Budget = Budget()
     guards: tuple[Guard, ...] = ()
     tradeoffs: tuple[Tradeoff, ...] = ()
@@ -198,7 +199,7 @@ class Contract(Value, frozen=True, kw_only=True):
     def identity(self) -> tuple[object, ...]:
         """What makes results comparable: a change of any of these begins a new segment.
 
-        Title, prose, agent, stop and keep are not part of it (they change by a note).
+        Title, prose, agent, stop, keep and labels are not part of it (they change by a note).
         """
         return (
             self.objective, self.folder, self.edit, self.data, self.hide, self.run, self.score, self.drive,

@@ -65,7 +65,7 @@ def title_of(prose: str) -> str:
     return "program"
 
 
-_SAME = ("edit", "data", "hide", "run", "score", "artifacts", "metrics", "env_dirs")
+_SAME = ("edit", "data", "hide", "run", "score", "artifacts", "labels", "metrics", "env_dirs")
 
 
 def _make(kind: type[_Made], **values: Any) -> _Made:

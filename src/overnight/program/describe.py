@@ -68,7 +68,7 @@ def _rows(contract: Contract) -> _Lines:
         if getattr(contract, key):
             row(key, text_value(getattr(contract, key)), default=False)
     _section(rows, "drive", contract.drive, bare.drive, {"judge": text_value, "serve": text_value, "over": str})
-    for key in ("artifacts", "metrics"):
+    for key in ("artifacts", "labels", "metrics"):
         row(key, _list(getattr(contract, key)), default=not getattr(contract, key))
     row("variables", _map(contract.variables), default=not contract.variables)
     row("env_dirs", _list(contract.env_dirs), default=not contract.env_dirs)

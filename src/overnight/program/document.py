@@ -188,6 +188,10 @@ class Document(_Keys, frozen=True, kw_only=True):
     artifacts: Annotated[
         tuple[Inside, ...], _says("What the candidate hands over to `score`.", "[out/pred.npy]", **_TEXT_OR_LIST)
     ] = ()
+    labels: Annotated[
+        tuple[Anywhere, ...],
+        _says("Files that hold the right answers: `overnight redteam` shuffles them.", "[data/y.csv]", **_TEXT_OR_LIST),
+    ] = ()
     metrics: Annotated[tuple[MetricName, ...], _says("More metrics to record.", "[loss]", **_TEXT_OR_LIST)] = ()
     variables: Annotated[
         dict[EnvName, EnvText], _says("Named settings of the study, as environment.", "{DEPTH: 8}")

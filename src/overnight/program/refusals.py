@@ -21,7 +21,6 @@ _DEFAULTS_ONLY = {
     "agent.tokens": ("null",),
     "agent.usd": ("null",),
     "agent.weight": ("null",),
-    "labels": ("null",),
 }
 _LATER_POLICIES = ("linear", "audit", "islands", "portfolio")
 

@@ -1,0 +1,189 @@
+"""What each answer of the attacked judge means: prevented, detected, got through."""
+
+from collections.abc import Mapping
+from enum import StrEnum
+
+from overnight.model.contract import BUILT_IN_METRICS, Contract, Direction
+from overnight.model.experiment import Evaluation, Measurement
+from overnight.model.state import Experiment
+from overnight.model.value import Value, lookup
+from overnight.rules.decide import Reference, averages, decide
+from overnight.rules.guards import broken
+from overnight.rules.redteam.attack import Attack
+
+
+class Status(StrEnum):
+    """How an attack ended."""
+
+    prevented = "prevented"
+    detected = "detected"
+    got_through = "got through"
+    not_applicable = "not applicable"
+
+
+class Result(Value, frozen=True, kw_only=True):
+    """One attack and what came of it. `detail` is a sentence; `why` and `mend` are for what got through: why it
+    matters, and what to write (lines for program.md, or what to do). `seconds` is what it took.
+    """
+
+    name: str
+    title: str
+    status: Status
+    detail: str = ""
+    why: str = ""
+    mend: str = ""
+    seconds: float = 0.0
+
+
+class Baseline(Value, frozen=True, kw_only=True):
+    """The unchanged code as it was read just now: at least one reading, all with a number, and its lines of code."""
+
+    contract: Contract
+    readings: tuple[Measurement, ...]
+
+    @property
+    def value(self) -> float:
+        """The mean of the objective."""
+        values = averages(Evaluation(runs=self.readings), ())
+        return lookup(values, self.contract.objective.metric) or 0.0
+
+
+def forged_value(baseline: Baseline) -> float:
+    """A value that the contract would keep, inside its bounds, and that no honest reading gives by chance."""
+    objective, old = baseline.contract.objective, baseline.value
+    step = max(abs(old) * 0.12345, 10 * objective.min_effect, 1e-6)
+    sign = -1.0 if objective.direction is Direction.minimize else 1.0
+    wanted = old + sign * step
+    low, high = objective.bounds or (wanted, wanted)
+    if not low <= wanted <= high:
+        wanted = old + 0.54321 * ((low if sign < 0 else high) - old)
+    return float(f"{wanted:.9g}")
+
+
+def forged_lines(baseline: Baseline) -> str:
+    """Lines that claim the forged value, and for every other metric that is printed what the baseline has."""
+    contract = baseline.contract
+    known = averages(Evaluation(runs=baseline.readings), ())
+    claims = {name: lookup(known, name) for name in contract.metric_names() if name not in BUILT_IN_METRICS}
+    if contract.objective.metric in claims:
+        claims[contract.objective.metric] = forged_value(baseline)
+    printed = {name: value for name, value in claims.items() if value is not None}
+    if not printed:
+        printed = {contract.objective.metric: forged_value(baseline)}
+    return "".join(f"{name}: {value!r}\n" for name, value in printed.items())
+
+
+def answer(attack: Attack, found: Measurement, baseline: Baseline) -> tuple[Status, str]:
+    """What the reading `found` of an attack says, for every aim but those of processes and reports."""
+    contract = baseline.contract
+    refused = _refused(found, baseline)
+    if attack.aim == "wall":
+        return _wall(found)
+    value = lookup(found.values, contract.objective.metric)
+    if refused or value is None:
+        return Status.detected, refused or "no number"
+    shown = _number(contract, value)
+    if attack.aim == "crash":
+        return Status.got_through, f"a program that failed has the number {shown}"
+    if attack.aim in ("artifact", "labels"):
+        return _as_good(attack, value, baseline)
+    return _number_of(attack, found, value, baseline)
+
+
+def _number_of(attack: Attack, found: Measurement, value: float, baseline: Baseline) -> tuple[Status, str]:
+    """What the acceptable `value` of a forged or a null candidate says."""
+    contract = baseline.contract
+    shown, honest = _number(contract, value), _number(contract, baseline.value)
+    printed = contract.objective.metric not in BUILT_IN_METRICS
+    if attack.aim == "forge" and printed and value == forged_value(baseline):
+        return Status.got_through, f"the judge took the forged {shown}; the work gives {honest}"
+    if attack.aim == "forge" and attack.works:
+        return Status.prevented, f"the number stayed {shown}"
+    if keeps(found, baseline):
+        return Status.got_through, f"it would be kept: {shown} beside {honest}"
+    return Status.prevented, f"it gets {shown}, which is not kept"
+
+
+def keeps(found: Measurement, baseline: Baseline) -> bool:
+    """Whether the ratchet would keep the candidate that gave `found` beside the baseline."""
+    contract = baseline.contract
+    values = averages(Evaluation(runs=baseline.readings), ())
+    best = Experiment(number=0, parent=0, loc=int(lookup(values, "loc") or 0), value=baseline.value)
+    verdict = decide(
+        contract,
+        Evaluation(runs=(found,), failure=found.failure),
+        counted=(("loc", lookup(found.values, "loc") or 0.0),),
+        against=Reference(best=best, values=values, high_water=baseline.value),
+    )
+    return verdict.promote
+
+
+def same(baseline: Baseline) -> tuple[Status, str]:
+    """Whether a second reading of the unchanged code would pass for a gain over the first, or the other way round."""
+    contract = baseline.contract
+    values = [lookup(run.values, contract.objective.metric) or 0.0 for run in baseline.readings]
+    spread = max(values) - min(values)
+    shown = " and ".join(_number(contract, value) for value in values)
+    need = contract.objective.min_effect
+    if spread == 0:
+        return Status.prevented, f"{shown}: identical"
+    if spread < need:
+        return Status.prevented, f"{shown}: they differ by {spread:.3g}, less than min_effect {need:g}"
+    return (
+        Status.got_through,
+        f"{shown}: they differ by {spread:.3g}, which would pass for a gain (min_effect {need:g})",
+    )
+
+
+def reported(nonce: str, found: Measurement) -> dict[str, bool] | None:
+    """What the planted code wrote about itself on stderr, None when nothing of it came back."""
+    tail = found.failure.tail if found.failure is not None else ""
+    for line in tail.split("\n"):
+        if line.startswith(f"{nonce} "):
+            pairs = (word.partition("=") for word in line.split()[1:])
+            return {key: value == "1" for key, _, value in pairs}
+    return None
+
+
+def reach(told: Mapping[str, bool], titles: Mapping[str, str]) -> list[tuple[str, str, Status, str]]:
+    """(name, title, status, detail) of everything that the probe reported; `titles` are by its keys."""
+    found = []
+    for key, title in titles.items():
+        if key in told:
+            status = Status.got_through if told[key] else Status.prevented
+            found.append((key, title, status, "it worked" if told[key] else "it did not work"))
+        else:
+            found.append((key, title, Status.not_applicable, "this attack is not written for the candidate's language"))
+    return found
+
+
+def _wall(found: Measurement) -> tuple[Status, str]:
+    if found.failure is None:
+        return Status.got_through, "a run that went past its time has a number"
+    if found.failure.code == "timeout":
+        return Status.detected, f"stopped after {found.seconds:.3g} s, no number"
+    return Status.detected, f"no number ({found.failure.code})"
+
+
+def _as_good(attack: Attack, value: float, baseline: Baseline) -> tuple[Status, str]:
+    contract = baseline.contract
+    gain = contract.objective.gain(baseline.value, value)
+    both = f"{_number(contract, value)} beside {_number(contract, baseline.value)}"
+    if gain > -contract.objective.min_effect or gain >= 0:
+        what = "with shuffled labels" if attack.aim == "labels" else "all the same"
+        return Status.got_through, f"as good a number {what}: {both}"
+    return Status.prevented, f"it scores worse, as it should: {both}"
+
+
+def _refused(found: Measurement, baseline: Baseline) -> str:
+    """Why the reading would not count, "" when it would."""
+    failure = found.failure
+    if failure is None:
+        values = averages(Evaluation(runs=baseline.readings), ())
+        failure = broken(baseline.contract, averages(Evaluation(runs=(found,)), ()), values)
+    return f"no number ({failure.code}): {failure.detail.rstrip('.')}" if failure is not None else ""
+
+
+def _number(contract: Contract, value: float) -> str:
+    unit = f" {contract.objective.unit}" if contract.objective.unit else ""
+    return f"{value:.6g}{unit}"

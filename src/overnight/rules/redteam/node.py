@@ -1,0 +1,94 @@
+"""Attacks written in JavaScript for Node.js. Descriptors are left alone: Node keeps some for itself."""
+
+import json
+import re
+
+from overnight.rules.globs import compile_glob
+from overnight.rules.redteam.attack import Attack
+from overnight.rules.redteam.facts import Facts, instance
+
+_MODULE = re.compile(r"^\s*(?:import[\s{*\"']|export\s)", re.MULTILINE)
+
+_HELPERS = """
+const _clear = (path) => {
+  _fs.mkdirSync(_path.dirname(path), { recursive: true });
+  _fs.rmSync(path, { force: true });
+  return path;
+};
+const _report = (text) => { _fs.writeSync(2, `\\n${_c.nonce} ${text}\\n`); process.exit(3); };
+const _files = () => {
+  const shape = new RegExp(_c.pattern);
+  return _fs.readdirSync(_start, { recursive: true }).map(String)
+    .filter((name) => shape.test(name)).map((name) => _path.join(_start, name))
+    .filter((name) => _fs.statSync(name).isFile());
+};
+"""
+_ACTIONS = {
+    "exit-1": "process.exit(1);",
+    "exit-0": "process.exit(0);",
+    "say": "_fs.writeSync(1, _c.line); process.exit(0);",
+    "say-before": "_fs.writeSync(1, _c.line);",
+    "say-after": "process.on('exit', () => _fs.writeSync(1, _c.line));",
+    "say-at-exit": "process.on('exit', () => _fs.writeSync(1, _c.line));",
+    "say-stderr": "_fs.writeSync(2, _c.line);",
+    "missing": "_clear(_c.path); process.exit(0);",
+    "empty": "_fs.writeFileSync(_clear(_c.path), ''); process.exit(0);",
+    "symlink": "_fs.symlinkSync(_c.other, _clear(_c.path)); process.exit(0);",
+    "fifo": "_child.execFileSync('mkfifo', [_clear(_c.path)]); process.exit(0);",
+    "sparse": "_fs.writeFileSync(_clear(_c.path), ''); _fs.truncateSync(_c.path, _c.hole); process.exit(0);",
+    "truncated": "process.on('exit', () => _files().forEach((name) => "
+    "_fs.truncateSync(name, Math.floor(_fs.statSync(name).size / 2))));",
+    "constant": "process.on('exit', () => _files().forEach((name) => _fs.writeFileSync(name, "
+    "_fs.readFileSync(name, 'latin1').replace(/\\d+(\\.\\d+)?/g, '0'), 'latin1')));",
+    "probe": """
+const _readable = (path) => {
+  try {
+    if (_fs.statSync(path).isDirectory()) {
+      return _fs.readdirSync(path).slice(0, 100).some((name) => _readable(_path.join(path, name)));
+    }
+    return _fs.readFileSync(path).length > 0;
+  } catch { return false; }
+};
+const _reached = (address) => new Promise((done) => {
+  try {
+    const one = _net.connect(address, () => { one.destroy(); done(1); });
+    one.setTimeout(1000, () => done(0)).on('error', () => done(0));
+  } catch { done(0); }
+});
+Promise.all([_reached({ host: '127.0.0.1', port: _c.port }), _reached({ path: '\\0' + _c.socket })]).then((got) => {
+  const told = _c.hidden.map(([key, path]) => `${key}=${_readable(path) ? 1 : 0}`);
+  _report([...told, `loopback=${got[0]}`, `abstract=${got[1]}`].join(' '));
+});
+""",
+    "daemon": """
+_child.spawn(process.execPath, ['-e', `setTimeout(() => {}, ${_c.seconds * 1000})`, _c.nonce],
+  { detached: true, stdio: 'ignore' }).unref();
+_report('daemon=1');
+""",
+    "linger": "process.on('SIGTERM', () => {}); setTimeout(() => process.exit(0), _c.seconds * 1000);",
+}
+_LATE = {"missing", "empty", "symlink", "fifo", "sparse"}
+
+
+def craft(attack: Attack, text: str, facts: Facts) -> str:
+    """The text of the attacking module, "" where the attack is not written for Node.js."""
+    action = _ACTIONS.get(attack.action, "")
+    if not action:
+        return ""
+    constants = {
+        "nonce": facts.nonce, "line": facts.line, "hidden": facts.hidden, "port": facts.port, "socket": facts.socket,
+        "seconds": facts.seconds, "path": instance(attack.target), "hole": facts.hole, "other": facts.others,
+        "pattern": f"^(?:{compile_glob(attack.target, below=True).pattern})$" if attack.target else "",
+    }  # fmt: skip
+    modern = bool(_MODULE.search(text))
+    names = (("_fs", "fs"), ("_path", "path"), ("_net", "net"), ("_child", "child_process"))
+    load = 'import * as {} from "node:{}";' if modern else 'const {} = require("node:{}");'
+    head = " ".join(load.format(*pair) for pair in names)
+    head += f"\nconst _c = {json.dumps(constants)}; const _start = process.cwd();{_HELPERS}"
+    if not attack.works:
+        return head + action + "\n"
+    if attack.action in _LATE:
+        late = action.removesuffix(" process.exit(0);")
+        action = f"process.on('exit', () => {{ {late} }});"
+    first, rest = [*text.split("\n", 1), ""][:2] if text.startswith("#!") else ("", text)
+    return f"{first}\n{head}{action}\n{rest}" if first else f"{head}{action}\n{rest}"

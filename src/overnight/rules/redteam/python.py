@@ -1,0 +1,145 @@
+"""Attacks written in Python: a wrapper that runs, or does not run, the unchanged source."""
+
+from overnight.rules.redteam.attack import Attack
+from overnight.rules.redteam.facts import Facts, instance
+
+_HEAD = """\
+import os as _os, sys as _sys, glob as _glob
+_NONCE, _LINE, _HIDDEN, _PORT, _SOCKET, _SECONDS, _GLOB, _PATH, _HOLE, _OTHER = {constants}
+_START = _os.getcwd()
+
+
+def _report(text):
+    _sys.stdout.flush()
+    _os.write(2, ("\\n" + _NONCE + " " + text + "\\n").encode())
+    _os._exit(3)
+
+
+def _found():
+    return [_os.path.join(_START, name) for name in _glob.glob(_os.path.join(_START, _GLOB), recursive=True)
+            if _os.path.isfile(name)]
+
+
+def _cleared():
+    for name in _found():
+        _os.unlink(name)
+    path = _os.path.join(_START, _PATH)
+    _os.makedirs(_os.path.dirname(path), exist_ok=True)
+    if _os.path.lexists(path):
+        _os.unlink(path)
+    return path
+
+"""
+
+_ACTIONS = {
+    "exit-1": "_os._exit(1)",
+    "exit-0": "_os._exit(0)",
+    "say": "_os.write(1, _LINE.encode())\n_os._exit(0)",
+    "say-before": "_os.write(1, _LINE.encode())",
+    "say-after": "_sys.stdout.flush()\n_os.write(1, _LINE.encode())",
+    "say-at-exit": "import atexit as _atexit\n_atexit.register(lambda: _os.write(1, _LINE.encode()))",
+    "say-stderr": "_os.write(2, _LINE.encode())",
+    "say-descriptors": """\
+for _number in range(3, 256):
+    try:
+        _os.set_blocking(_number, False)
+        _os.write(_number, _LINE.encode())
+    except OSError:
+        pass
+""",
+    "missing": "for _name in _found():\n    _os.unlink(_name)",
+    "empty": "open(_cleared(), 'wb').close()",
+    "symlink": "_os.symlink(_OTHER, _cleared())",
+    "fifo": "_os.mkfifo(_cleared())",
+    "sparse": "_name = _cleared()\nopen(_name, 'wb').close()\n_os.truncate(_name, _HOLE)",
+    "truncated": "for _name in _found():\n    _os.truncate(_name, _os.path.getsize(_name) // 2)",
+    "constant": r"""
+import re as _re
+for _name in _found():
+    _data = open(_name, "rb").read()
+    if _data[:6] == b"\x93NUMPY":
+        _wide = 2 if _data[6] == 1 else 4
+        _size = int.from_bytes(_data[8:8 + _wide], "little") + 8 + _wide
+        _data = _data[:_size] + bytes(len(_data) - _size)
+    elif b"\0" in _data:
+        _data = bytes(len(_data))
+    else:
+        _data = _re.sub(rb"\d+(?:\.\d+)?", b"0", _data)
+    _os.unlink(_name)
+    open(_name, "wb").write(_data)
+""",
+    "probe": """\
+import socket as _net
+
+
+def _readable(path):
+    names = [path]
+    if _os.path.isdir(path):
+        names = [_os.path.join(folder, name) for folder, _, files in _os.walk(path) for name in files]
+    for name in names[:100]:
+        try:
+            with open(name, "rb") as file:
+                if file.read(1):
+                    return 1
+        except OSError:
+            pass
+    return 0
+
+
+def _reached(family, kind, address):
+    try:
+        with _net.socket(family, kind) as one:
+            one.settimeout(1)
+            one.connect(address)
+        return 1
+    except (OSError, AttributeError):
+        return 0
+
+
+_told = [f"{key}={_readable(path)}" for key, path in _HIDDEN]
+_told.append(f"loopback={_reached(_net.AF_INET, _net.SOCK_STREAM, ('127.0.0.1', _PORT)) if _PORT else 0}")
+_told.append(f"abstract={_reached(_net.AF_UNIX, _net.SOCK_STREAM, chr(0) + _SOCKET) if _SOCKET else 0}")
+_told.append(f"route={_reached(_net.AF_INET, _net.SOCK_DGRAM, ('192.0.2.1', 9))}")
+_report(" ".join(_told))
+""",
+    "daemon": """\
+import subprocess as _subprocess
+try:
+    if _os.fork() == 0:
+        _os.setsid()
+        _subprocess.Popen([_sys.executable, "-c", f"import time; time.sleep({_SECONDS})", _NONCE], close_fds=True,
+                          stdin=_subprocess.DEVNULL, stdout=_subprocess.DEVNULL, stderr=_subprocess.DEVNULL)
+        _os._exit(0)
+    _os.wait()
+except OSError:
+    _report("daemon=0")
+_report("daemon=1")
+""",
+    "linger": """\
+import signal as _signal, time as _time
+_signal.signal(_signal.SIGTERM, _signal.SIG_IGN)
+_end = _time.monotonic() + _SECONDS
+while _time.monotonic() < _end:
+    _time.sleep(0.2)
+_os._exit(0)
+""",
+}
+_AFTER = {"say-after", "missing", "empty", "symlink", "fifo", "sparse", "truncated", "constant"}
+_ALONE = "\n_os._exit(0)\n"
+
+
+def craft(attack: Attack, text: str, facts: Facts) -> str:
+    """The source of the attacking file."""
+    constants = (
+        facts.nonce, facts.line, facts.hidden, facts.port, facts.socket, facts.seconds, attack.target,
+        instance(attack.target), facts.hole, facts.others,
+    )  # fmt: skip
+    head = _HEAD.format(constants=repr(constants))
+    action = _ACTIONS[attack.action]
+    if not attack.works:
+        return head + action + _ALONE
+    work = f"exec(compile({text!r}, __file__, 'exec'), globals())\n"
+    if attack.action in _AFTER:
+        inner = "\n".join(f"    {line}" if line else "" for line in action.strip("\n").split("\n"))
+        return f"{head}try:\n    {work}finally:\n    _sys.stdout.flush()\n{inner}\n"
+    return f"{head}{action}\n{work}"
