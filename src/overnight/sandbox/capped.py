@@ -35,13 +35,16 @@ INIT = 1
 class Capped:
     """A `Sandbox` of tier capped. `program` names the bwrap to use; `start` needs a thread that outlives the box.
 
+    `hierarchy` is where its groups are made, by default wherever this process may. What killed overnight processes
+    left there is removed.
+
     Raises:
         NotHereError: no control groups can be made here; with the reason and the fix.
     """
 
-    def __init__(self, program: str = "") -> None:
+    def __init__(self, program: str = "", hierarchy: Hierarchy | None = None) -> None:
         self._bubblewrap = Bubblewrap(program)
-        self._hierarchy = find_hierarchy()
+        self._hierarchy = hierarchy or find_hierarchy()
         self._hierarchy.sweep()
         self._turns = itertools.count()
 
@@ -88,9 +91,8 @@ def find_hierarchy() -> Hierarchy:
         NotHereError: nowhere; with the reason and the fix.
     """
     from overnight.sandbox.cgroup_v1 import HierarchyV1  # noqa: PLC0415 - only one of the two is wanted
+    from overnight.sandbox.cgroup_v2 import HierarchyV2  # noqa: PLC0415 - only one of the two is wanted
 
     if sys.platform != "linux":
         raise NotHereError(f"control groups need Linux, this is {sys.platform}", "run overnight on Linux")
-    if "memory" in own_paths():
-        return HierarchyV1()
-    raise NotHereError("v2 is not there yet", "")
+    return HierarchyV1() if "memory" in own_paths() else HierarchyV2()

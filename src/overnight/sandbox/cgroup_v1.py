@@ -31,12 +31,19 @@ PERIOD = 100_000
 
 
 class HierarchyV1:
-    """`places` maps each controller that we may use to the folder in which our groups are made."""
+    """`places` maps each controller that we may use to the folder in which our groups are made.
 
-    def __init__(self) -> None:
+    `below` names a group of ours in each, to be used in its place.
+
+    Raises:
+        NotHereError: this user may not make groups here.
+    """
+
+    def __init__(self, below: str = "") -> None:
         self.places: dict[str, str] = {}
         for controller in (*NEEDED, *WANTED):
             folder = folder_of(controller)
+            folder = folder and f"{folder}{below and '/'}{below}"
             if folder is not None and os.access(folder, os.W_OK | os.X_OK):
                 self.places[controller] = folder
             elif controller in NEEDED:
@@ -104,14 +111,15 @@ class GroupV1:
         self._killed = File(memory, "memory.oom_control")
         self._refused = File(pids, "pids.events")
         self._most = File(memory, "memory.max_usage_in_bytes")
-        self._procs = [File(folder, "cgroup.procs") for folder in dict.fromkeys((memory, pids))]
         self._largest = 0
         self._cached = 0
+        self._admitted: list[int] = []
 
     def admit(self, pid: int) -> None:
         """Into every hierarchy, the cores' last so that it need not wander."""
         for folder in dict.fromkeys(self._folders.values()):
             write(folder, "cgroup.procs", str(pid))
+        self._admitted.append(pid)
 
     def account(self) -> Account:
         """What it has used, once its limits were seen to be as set."""
@@ -132,8 +140,9 @@ class GroupV1:
 
     def outside(self, pids: Iterable[int]) -> int:
         """A living process that is in the memory or pids hierarchy elsewhere."""
-        inside = [set(map(int, file.read().split())) for file in self._procs]
-        for pid in pids:
+        # A list of processes that is kept open is not read anew by the kernel.
+        inside = [set(members(self._folders[controller])) for controller in ("memory", "pids")]
+        for pid in (*self._admitted, *pids):
             if not all(pid in here for here in inside) and self._is_elsewhere(pid):
                 return pid
         return 0
@@ -154,7 +163,7 @@ class GroupV1:
     def remove(self) -> None:
         """Every folder, and our descriptors."""
         self.kill()
-        files = (self._cpu, self._usage, self._stat, self._killed, self._refused, self._most, *self._procs)
+        files = (self._cpu, self._usage, self._stat, self._killed, self._refused, self._most)
         for file in (*files, *(file for file, _ in self._limits)):
             file.close()
         for folder in dict.fromkeys(self._folders.values()):

@@ -76,7 +76,7 @@ class Group(Protocol):
         ...
 
     def outside(self, pids: Iterable[int]) -> int:
-        """One of the living `pids` that is not in the group, or 0.
+        """One of the living `pids`, or of those that were admitted, that is not in the group; 0 = none.
 
         Raises:
             GoneError: the group does not exist.
