@@ -14,6 +14,7 @@ import msgspec
 from overnight.cli.console import OUTCOMES, outcome_cell, styled, width
 from overnight.cli.plain import LineSink
 from overnight.report.summary import gist, judged, numbers
+from overnight.report.suspicion import mark
 from overnight.report.text import amount, duration, figure, one_line, percent
 
 if TYPE_CHECKING:
@@ -187,7 +188,13 @@ def _last_rows(state: "State", columns: int) -> Any:
     for one in judged(state)[-ROWS:]:
         word = one.outcome.value if one.outcome else "pending"
         cell = Text(outcome_cell(word), style=_STYLES.get(OUTCOMES[word][1], ""))
-        grid.add_row(f"#{one.number}", cell, amount(one.value, digits=5), _signed(one), Text(one_line(gist(one), 160)))
+        grid.add_row(
+            f"#{one.number}",
+            cell,
+            amount(one.value, digits=5),
+            _signed(one),
+            Text(mark(one) + one_line(gist(one), 160)),
+        )
     return grid
 
 

@@ -110,6 +110,7 @@ def status_text(state: "State", found: "Numbers", holder: int | None) -> str:
         ("judge runs", f"{found.evaluations}, {plural(found.holdout_reads, 'look')} at the holdout"),
         ("spent", duration(found.seconds) + money),
         ("trust", f"{found.trust or 'no number yet'}; certified: {found.certified}; box: {found.tier}"),
+        *((("suspicious", _suspicious(found)),) if found.tampering or found.flagged else ()),
         ("running", _running(found, holder)),
     ]
     sentences = [headline(state), doubt(state)]
@@ -125,6 +126,7 @@ def log_text(state: "State", chosen: "list[Experiment]") -> str:
 
     from overnight.cli.console import OUTCOMES, outcome_cell, styled, table, width
     from overnight.report.summary import gist
+    from overnight.report.suspicion import mark
     from overnight.report.text import amount, duration, figure, one_line
 
     rows = []
@@ -135,8 +137,9 @@ def log_text(state: "State", chosen: "list[Experiment]") -> str:
         parent = "" if one.number == 0 else f"#{one.parent}"
         value = amount(one.value, digits=5)
         rows.append(
-            [f"#{one.number}", parent, outcome_cell(outcome), value, gain, duration(one.seconds), one_line(gist(one))]
-        )
+            [f"#{one.number}", parent, outcome_cell(outcome), value, gain, duration(one.seconds),
+             mark(one) + one_line(gist(one))]
+        )  # fmt: skip
         colours.append(OUTCOMES[outcome][1])
     metric = one_line(state.contract.objective.metric, 16) if state.contract else "value"
     heads = (">n", ">on", "outcome", f">{metric}", ">gain", ">time", "what")
@@ -164,6 +167,14 @@ def _outcomes(found: "Numbers") -> str:
     )
     said = ", ".join(f"{count} {word}" for count, word in parts if count)
     return f": {said}" if said else ""
+
+
+def _suspicious(found: "Numbers") -> str:
+    from overnight.report.text import plural
+
+    parts = [f"{found.tampering} broke the contract or tampered"] if found.tampering else []
+    parts += [f"{plural(found.flagged, 'change')} with flags for a reviewer"] if found.flagged else []
+    return ", ".join(parts)
 
 
 def _running(found: "Numbers", holder: int | None) -> str:

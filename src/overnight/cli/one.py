@@ -80,7 +80,7 @@ def ends(state: "State", experiment: "Experiment", *, base: bool) -> tuple[str, 
 
     if experiment.number == 0:
         return state.base, state.base, "is the unchanged code, so there is no diff"
-    if experiment.outcome is Outcome.violation:
+    if experiment.outcome is Outcome.violation and not experiment.tampering:
         return state.base, state.base, "broke the contract: its files were refused, so there is no diff"
     if not experiment.commit:
         return state.base, state.base, "is still under way: the agent has not handed anything in yet"
@@ -92,6 +92,7 @@ def show_text(state: "State", experiment: "Experiment", transcripts: "Path") -> 
     """What `show` prints for people. Every word of an agent or candidate is escaped."""
     from overnight.cli.console import outcome_cell, pairs
     from overnight.report.summary import row
+    from overnight.report.suspicion import flag_text
     from overnight.report.text import amount, block, duration, figure, one_line, plural
 
     unit = state.contract.objective.unit if state.contract else ""
@@ -104,7 +105,7 @@ def show_text(state: "State", experiment: "Experiment", transcripts: "Path") -> 
     facts = [
         ("outcome", outcome_cell(shown["outcome"]) + reason),
         ("value", _value(state, experiment) + gain),
-        ("promoted", _promoted(state, experiment.number)),
+        ("promoted", _promoted(state, experiment)),
         ("trust", f"{experiment.trust.value if shown['values'] else '-'}, box {shown['tier']}"),
         ("built on", "" if experiment.number == 0 else built),
         ("commit", shown["commit"]),
@@ -118,6 +119,8 @@ def show_text(state: "State", experiment: "Experiment", transcripts: "Path") -> 
         *(("idea", one_line(idea, 400)) for idea in experiment.ideas[:20]),
         *(("set", f"{one_line(name, 60)} = {one_line(value, 100)}") for name, value in experiment.parameters[:40]),
         *(("breach", _breach(breach.path, breach.rule, breach.detail)) for breach in experiment.breaches[:20]),
+        *(("tampering", one_line(sentence, 400)) for sentence in experiment.tampering[:20]),
+        *(("flag", flag_text(flag)) for flag in experiment.flags),
         ("dropped", ", ".join(one_line(path, 80) for path in experiment.dropped[:20])),
         ("note", one_line(experiment.note, 400)),
         ("transcript", one_line(str(transcripts / experiment.transcript), 400) if experiment.transcript else ""),
@@ -146,7 +149,10 @@ def _value(state: "State", experiment: "Experiment") -> str:
     return f"- ({amount(read, unit)} was read and does not count)"
 
 
-def _promoted(state: "State", number: int) -> str:
+def _promoted(state: "State", experiment: "Experiment") -> str:
+    number = experiment.number
+    if experiment.tampering and experiment.outcome is not None and experiment.outcome.value == "keep":
+        return "was kept, and is not the best any more since it was seen to tamper"
     if number not in state.kept:
         return ""
     later = state.kept[state.kept.index(number) + 1 :]
@@ -163,6 +169,7 @@ def _readings(title: str, runs: "tuple[Measurement, ...]", most: int) -> list[st
             numbers = f"{run.failure.code}: {one_line(run.failure.detail, 200)}"
         split = f"{run.split}, " if run.split else ""
         guard = f", guard trust {run.guard_trust}" if run.guard_trust else ""
+        numbers += "; tampering was seen" if run.tampering else ""
         lines.append(f"  {place}  {numbers}  ({split}seed {run.seed}, {duration(run.seconds)}, "
                      f"{run.trust.value}, box {run.tier.value}, limits {run.limits}{guard})")  # fmt: skip
     if len(runs) > most:

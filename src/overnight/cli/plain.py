@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from overnight.cli.console import outcome_cell
+from overnight.report.suspicion import rules_of
 from overnight.report.text import amount, duration, figure, one_line
 
 if TYPE_CHECKING:
@@ -60,6 +61,8 @@ def _measured(event: "Measured", state: "State") -> str:
 
     run = event.measurement
     took = f"in {duration(run.seconds)}"
+    if run.tampering:
+        return f"#{event.number} was seen to tamper: {one_line(run.tampering[0], 200)}"
     if event.crafted:
         end = f"no number ({run.failure.code})" if run.failure is not None else "a number"
         return f"a crafted candidate ({one_line(event.crafted, 40)}), to test the judge: {end} {took}"
@@ -80,8 +83,9 @@ def _judged(event: "Judged", state: "State") -> str:
     unit = state.contract.objective.unit if state.contract else ""
     value = f" {amount(event.value, unit)}" if event.value is not None else ""
     gain = "" if event.gain is None else f" ({'+' if event.gain > 0 else ''}{figure(event.gain, 3)})"
-    summary = state.experiments[event.number].summary
-    said = f" | {one_line(summary, 120)}" if summary else ""
+    one = state.experiments[event.number]
+    said = f" | {one_line(one.summary, 120)}" if one.summary else ""
+    said += f" | flags: {rules_of(one)}" if one.flags else ""
     return f"#{event.number} {outcome_cell(event.outcome.value)}{value}{gain}: {one_line(event.reason, 160)}{said}"
 
 

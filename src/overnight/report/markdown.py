@@ -7,8 +7,9 @@ from overnight.model.state import State
 from overnight.report.escape import words
 from overnight.report.headline import certification, doubt, headline, segment_line, standing
 from overnight.report.merge import not_certified, to_merge, uncertified_heading
-from overnight.report.morning import cost, ideas, near_misses, stuck, violations
+from overnight.report.morning import cost, ideas, near_misses, stuck
 from overnight.report.reproduce import Beside, reproduce
+from overnight.report.suspicion import violations
 
 
 def render(  # noqa: PLR0913 - each is one fact that the state does not hold

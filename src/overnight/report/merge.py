@@ -106,6 +106,9 @@ def _ranked(state: State, changes: Sequence[Experiment], diffs: Mapping[int, str
         lines.append(f"{place}. {change_line(change, state.contract.objective, baseline)}")
         if change.summary:
             lines.append(f"   said by {words(change.agent, 40) or 'the agent'}: {words(change.summary)}")
+        if change.flags:
+            rules = ", ".join(sorted({words(flag.rule, 20) for flag in change.flags}))
+            lines.append(f"   to look at in its diff: {rules} (see Violations and tampering)")
         if place <= DIFFS and diffs.get(change.number):
             shown = fence(diffs[change.number], "diff", lines=24)
             lines += ["", *(f"   {line}" for line in shown.split("\n")), ""]

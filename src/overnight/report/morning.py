@@ -1,17 +1,16 @@
-"""The rest of the morning report: near misses, ideas, violations, cost, where it got stuck."""
+"""The rest of the morning report: near misses, ideas, cost, where it got stuck."""
 
 from collections import Counter
 
 from overnight.model.experiment import Outcome
 from overnight.model.state import Experiment, State
-from overnight.report.escape import code, words
+from overnight.report.escape import words
 from overnight.report.merge import LISTED, change_line
 from overnight.report.summary import judged
 from overnight.report.text import duration, figure, plural
 
 NEAR = 5
 IDEAS = 10
-SUSPICIOUS = {"sealed", "bounds", "twice", "malformed"}
 
 
 def near_misses(state: State) -> list[str]:
@@ -52,29 +51,6 @@ def ideas(state: State) -> list[str]:
     return [f"- from #{number}: {words(idea)}" for number, idea in found.values()]
 
 
-def violations(state: State) -> list[str]:
-    """Section 5: what broke the contract or looked like tampering, with the evidence."""
-    broken = [one for one in judged(state) if one.outcome is Outcome.violation]
-    lines = [
-        f"- **#{one.number}** by {words(one.agent, 40) or 'an agent'} was never judged: {_evidence(one)}"
-        for one in broken[:LISTED]
-    ]
-    if len(broken) > LISTED:
-        lines.append(f"- and {len(broken) - LISTED} more; `overnight log --outcome violation` lists all.")
-    strange = [one for one in judged(state) if one.failure is not None and one.failure.code in SUSPICIOUS]
-    for one in strange[:LISTED]:
-        assert one.failure is not None  # noqa: S101 - filtered above
-        what = "was discarded" if one.outcome is Outcome.discard else "has no number"
-        lines.append(f"- **#{one.number}** {what} ({one.failure.code}): {words(one.failure.detail)}")
-    if len(strange) > LISTED:
-        lines.append(f"- and {len(strange) - LISTED} more without a number for such reasons.")
-    if not lines:
-        lines.append("- None.")
-    lines += [f"- **accepted by name at the start**: {words(text, 400)}" for text in state.despite[:LISTED]]
-    lines += [f"- warning at the start: {words(warning, 300)}" for warning in state.warnings[:LISTED]]
-    return lines
-
-
 def cost(state: State) -> list[str]:
     """Section 6: experiments, evaluations, time and money."""
     counts = state.counts
@@ -82,7 +58,7 @@ def cost(state: State) -> list[str]:
         (counts.kept, "kept"),
         (counts.discarded, "discarded"),
         (counts.crashed, "crashed"),
-        (counts.violations, "broke the contract"),
+        (counts.violations, "broke the contract or tampered"),
         (counts.duplicates, "repeated an earlier candidate"),
         (counts.inconclusive, "inconclusive"),
     )
@@ -117,18 +93,6 @@ def stuck(state: State) -> list[str]:
     if state.counts.duplicates:
         lines.append(f"- {plural(state.counts.duplicates, 'proposal')} repeated an earlier candidate exactly.")
     return lines
-
-
-def _evidence(one: Experiment) -> str:
-    if not one.breaches:
-        return words(one.reason)
-    shown = [
-        f"{code(breach.path, 80)} ({words(breach.rule, 60)}"
-        + (f": {words(breach.detail, 100)})" if breach.detail else ")")
-        for breach in one.breaches[:3]
-    ]
-    more = f" and {len(one.breaches) - 3} more" if len(one.breaches) > 3 else ""
-    return ", ".join(shown) + more
 
 
 def _drought(done: tuple[Experiment, ...]) -> tuple[int, int]:

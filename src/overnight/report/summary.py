@@ -20,8 +20,9 @@ class Numbers(msgspec.Struct, frozen=True, kw_only=True):
     of the baseline's size. `noise` is the standard deviation of one reading, unknown from a single reading.
     `trust` is the weaker of baseline's and best's, None before the first number. `certified` speaks of the present
     best only; `certified_number` and `certified_gain` of the last certificate that confirmed a gain, None without
-    one. `segment` (1 = the first) is the one that all this is about, of `segments`. `pending` are the numbers that
-    have been asked for and not judged.
+    one. `tampering` counts proposals that broke the contract or were seen to tamper, `flagged` those whose change has
+    flags for a reviewer. `segment` (1 = the first) is the one that all this is about, of `segments`. `pending` are the
+    numbers that have been asked for and not judged.
     """
 
     study: str
@@ -43,6 +44,8 @@ class Numbers(msgspec.Struct, frozen=True, kw_only=True):
     inconclusive: int
     evaluations: int
     holdout_reads: int
+    tampering: int
+    flagged: int
     trust: str | None
     certified: str
     certified_number: int | None
@@ -93,6 +96,8 @@ def numbers(state: State) -> Numbers:
         inconclusive=state.counts.inconclusive,
         evaluations=state.counts.evaluations,
         holdout_reads=state.counts.holdout_reads,
+        tampering=state.counts.tampering,
+        flagged=state.counts.flagged,
         trust=weaker_trust(baseline, best),
         certified=certified(state).value,
         certified_number=state.win.number if state.win else None,
@@ -223,6 +228,8 @@ def row(state: State, experiment: Experiment) -> dict[str, Any]:
         "failure": None if failure is None else {"code": failure.code, "detail": failure.detail},
         "same_as": experiment.same_as,
         "breaches": [msgspec.structs.asdict(breach) for breach in experiment.breaches],
+        "tampering": experiment.tampering,
+        "flags": [msgspec.structs.asdict(flag) for flag in experiment.flags],
         "note": experiment.note,
         "cost_usd": experiment.cost_usd,
         "tokens": experiment.tokens,
@@ -266,6 +273,7 @@ def _reading(run: Measurement) -> dict[str, Any]:
         "guard_trust": run.guard_trust,
         "split": run.split,
         "host": run.host,
+        "tampering": run.tampering,
     }
 
 

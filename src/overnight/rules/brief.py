@@ -63,7 +63,7 @@ def compose(contract: Contract, state: State, ask: Ask, number: int, seed: int) 
 
 
 def quoted(text: str, limit: int = LINE_LIMIT) -> str:
-    """Words of an agent or a log as one bounded line of data: no hidden characters, no code fences, no marks of ours."""
+    """Words of an agent or a log as one bounded line of data: nothing hidden, no code fence, no mark of ours."""
     return one_line(text, limit).replace("`", "'").replace("<<<", "< <").replace(">>>", "> >")
 
 
