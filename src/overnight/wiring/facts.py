@@ -1,5 +1,6 @@
 """What lint must know of the repository, looked up."""
 
+from collections.abc import Iterable
 from pathlib import Path
 
 from overnight.errors import UsageError
@@ -11,7 +12,7 @@ from overnight.model.value import lookup
 from overnight.program import Facts, places
 from overnight.program.commands import files_named
 from overnight.rules.noise import sigma
-from overnight.rules.scope import editable
+from overnight.rules.scope import REGULAR, editable
 from overnight.wiring.commands import keyed_commands
 from overnight.wiring.site import Site
 from overnight.workspace.objects import LINK, SUBMODULE
@@ -61,6 +62,16 @@ def gather_facts(site: Site, contract: Contract, text: str, tree: str) -> Facts:
         noise=_noise(site, contract),
         places=places(text),
     )
+
+
+def sources_of(site: Site, tree: str, paths: Iterable[str]) -> dict[str, str]:
+    """The texts of those files of git tree `tree`, by path from program.md's folder, that are not too large."""
+    prefix = f"{site.prefix}/" if site.prefix else ""
+    files = site.repository.files(tree)
+    small = [
+        path for path in paths if files[prefix + path].size <= _SOURCE_LIMIT and files[prefix + path].mode in REGULAR
+    ]
+    return {path: _text(site, tree, prefix + path) for path in small}
 
 
 def _text(site: Site, tree: str, path: str) -> str:

@@ -15,15 +15,17 @@ from overnight.engine.stop import Stopping
 from overnight.ledger import ResultsTable, StudyLock
 from overnight.model.box import Coverage
 from overnight.model.contract import Contract, Stop, Tier
-from overnight.model.event import Opened
+from overnight.model.event import Measured, Opened
 from overnight.model.state import State
 from overnight.model.value import Words, digest
 from overnight.policies.ratchet import Ratchet
 from overnight.ports import Sink
+from overnight.rules.blind import EMPTY
 from overnight.wiring.agents import baseline_parameters, build_agent
 from overnight.wiring.contract import Loaded, load
 from overnight.wiring.crafted import empty_tree
 from overnight.wiring.options import Options, policy_name, stop_of
+from overnight.wiring.remembered import remembered
 from overnight.wiring.rooms import Rooms, box_for, build_rooms
 from overnight.wiring.site import Site, scratch_folder, write_progress
 from overnight.wiring.tracked import Tracked
@@ -108,10 +110,20 @@ def _night(rooms: Rooms, loaded: Loaded, sinks: Sequence[Sink], stopping: Stoppi
         despite=options.despite,
     )
     opened = _begin(laboratory, rooms, loaded, (base, tree), tier)
+    _recall(laboratory, site)
     endless = laboratory.stop == Stop()
     reminder = ("no limit was given: it goes on until Ctrl-C or `overnight stop`",) if endless else ()
     notices = (*loaded.notices, *rooms.toolchain.warnings, *moved, *opened, *reasons, *reminder)
     return Night(rooms, laboratory, rooms.sandbox.covers(), notices)
+
+
+def _recall(laboratory: Laboratory, site: Site) -> None:
+    """Put on record what `redteam` read of the empty candidate before this segment began."""
+    state = laboratory.recorder.state
+    known = remembered(site, state.digest)
+    found = dict(known.readings).get(EMPTY) if known else None
+    if found is not None and EMPTY not in dict(state.crafted):
+        laboratory.recorder.append(Measured(number=0, run=0, measurement=found, crafted=EMPTY))
 
 
 def _base(rooms: Rooms, loaded: Loaded, state: State, tier: Tier) -> tuple[str, str, tuple[str, ...]]:
