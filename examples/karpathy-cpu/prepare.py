@@ -1,16 +1,23 @@
-"""Everything that stays fixed: the data, the loader, the evaluation, the time budget. Do not edit.
+"""Everything that stays fixed: the data, the tokenizer, the loader, the evaluation, the time budget. Do not edit.
 
-The text is made up here from a small grammar, so there is nothing to download. Run `python prepare.py` to look at it.
+The text is made up here from a small grammar, so there is nothing to download. `python prepare.py` draws a seed for a
+validation text of your own and puts it into the file val_seed, which is not for git. Where that file is not, everybody
+has the same validation text.
 """
 
 import random
+from pathlib import Path
 
 import numpy as np
 
+MAX_SEQ_LEN = 64  # context length, in tokens
 TIME_BUDGET = 30  # seconds of training, at most
-MAX_CONTEXT = 32  # bytes
-VOCAB_SIZE = 128  # every byte is plain ASCII
-EVAL_BYTES = 20_000
+EVAL_TOKENS = 320 * MAX_SEQ_LEN
+
+TRAIN_BYTES = 200_000
+VOCAB_SIZE = 128  # one token for each ASCII character; 0 begins a row
+BOS = 0
+VAL_SEED = Path(__file__).resolve().parent / "val_seed"
 
 NOUNS = "owl fox moth lamp kettle signal ledger harbour engine garden winter lantern orchard compass".split()
 VERBS = "watches follows mends borrows counts remembers forgets carries paints repairs".split()
@@ -38,33 +45,69 @@ def make_text(seed, size):
     return np.frombuffer("".join(parts)[:size].encode("ascii"), dtype=np.uint8)
 
 
+class Tokenizer:
+    """One token a character."""
+
+    @classmethod
+    def from_directory(cls):
+        return cls()
+
+    def get_vocab_size(self):
+        return VOCAB_SIZE
+
+    def get_bos_token_id(self):
+        return BOS
+
+    def encode(self, text):
+        return list(text.encode("ascii"))
+
+    def decode(self, ids):
+        return bytes(ids).decode("ascii")
+
+
+def get_token_bytes(device="cpu"):
+    """How many bytes of text each token is."""
+    return np.array([0] + [1] * (VOCAB_SIZE - 1))
+
+
 def load(split):
-    """The bytes of `train` or `val`."""
-    return make_text(1, 200_000) if split == "train" else make_text(2, EVAL_BYTES)
+    """The text of `train` or `val`, as tokens."""
+    if split == "train":
+        return make_text(1, TRAIN_BYTES)
+    seed = int(VAL_SEED.read_text()) if VAL_SEED.exists() else 2
+    return make_text(seed, 4 * EVAL_TOKENS)
 
 
-def make_dataloader(batch_size, context, split, seed):
-    """Endless (x, y): x (batch, context) bytes, y (batch,) the byte after each."""
-    data = load(split)
-    rng = np.random.default_rng(seed)
+def make_dataloader(tokenizer, B, T, split):
+    """Endless (x, y, epoch): x and y (B, T), y is what comes after each token of x. Each row begins with BOS.
+
+    `train` draws rows anywhere; `val` reads from the beginning, in order.
+    """
+    data, rng = load(split), np.random.default_rng(0)
+    begin = np.full((B, 1), tokenizer.get_bos_token_id())
+    place, epoch = 0, 1
     while True:
-        start = rng.integers(0, len(data) - context, batch_size)
-        yield data[start[:, None] + np.arange(context)], data[start + context]
+        if place + B * T > len(data):
+            place, epoch = 0, epoch + 1
+        start = place + T * np.arange(B) if split == "val" else rng.integers(0, len(data) - T, B)
+        rows = np.concatenate([begin, data[start[:, None] + np.arange(T)]], axis=1).astype(np.int64)
+        place += B * T if split == "val" else 0
+        yield rows[:, :-1], rows[:, 1:], epoch
 
 
-def evaluate_bpb(model, batch_size):
-    """Bits per byte on the validation text. `model(x, y)` returns nats for each target."""
-    data = load("val")
-    context = model.context
-    starts = np.arange(0, len(data) - context)
-    nats = 0.0
-    count = 0
-    for i in range(0, len(starts) - batch_size + 1, batch_size):
-        start = starts[i : i + batch_size]
-        nats += float(model(data[start[:, None] + np.arange(context)], data[start + context]).sum())
-        count += batch_size
+def evaluate_bpb(model, tokenizer, batch_size):
+    """Bits per byte on the validation text. `model(x, y, reduction="none")` gives the nats of each target."""
+    sizes = get_token_bytes()
+    loader = make_dataloader(tokenizer, batch_size, MAX_SEQ_LEN, "val")
+    nats, count = 0.0, 0
+    for _ in range(EVAL_TOKENS // (batch_size * MAX_SEQ_LEN)):
+        x, y, _ = next(loader)
+        nats += float((model(x, y, reduction="none").reshape(y.shape) * (sizes[y] > 0)).sum())
+        count += int(sizes[y].sum())
     return nats / count / np.log(2)
 
 
 if __name__ == "__main__":
+    VAL_SEED.write_text(str(random.SystemRandom().getrandbits(63)))
+    print(f"wrote {VAL_SEED}: the seed of a validation text of your own")
     print(load("train")[:600].tobytes().decode())

@@ -44,6 +44,9 @@ def init(
     measure: Annotated[
         bool, typer.Option("--measure/--no-measure", help="Measure the unchanged code now (up to two minutes).")
     ] = True,
+    honest: Annotated[
+        bool, typer.Option("--honest", help="In a karpathy repository: write a judge that train.py cannot fool.")
+    ] = False,
     isolation: IsolationName = None,
     study: Study = None,
     repo: Repo = HERE,
@@ -64,6 +67,9 @@ def init(
         install(template, place)
         tell(f"wrote the template {template} into {place}, with its first commit")
     site = find_site(place, study)
+    if honest:
+        _make_honest(site, json=json)
+        return
     options = Options(experiments=0, isolation=isolation, environment=dict(os.environ))
     wrote = False
     if not site.program.exists():
@@ -79,6 +85,23 @@ def init(
         tell(f"{site.program} is there and stays as it is")
     state = _measure(site, options, tell) if measure else None
     _finish(site, state, wrote=wrote, json=json)
+
+
+def _make_honest(site: "Site", *, json: bool) -> None:
+    from overnight.cli.console import say, say_json
+    from overnight.wiring.honest import make_honest
+
+    made = make_honest(site)
+    if json:
+        say_json(
+            {"study": site.study, "program": str(site.program), "wrote": list(made.wrote), "then": list(made.then)}
+        )
+        return
+    for sentence in made.says:
+        say(f"  {sentence}")
+    say()
+    for command in made.then:
+        say(f"then: {command}")
 
 
 def _write(site: "Site", options: "Options", tell: Any, wishes: "Wishes") -> bool:

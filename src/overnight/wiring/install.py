@@ -35,8 +35,13 @@ def install(name: str, folder: Path) -> None:
             f"{folder} is not an empty folder, and a template never overwrites anything: name a new folder"
         )
     folder.mkdir(parents=True, exist_ok=True)
-    _copy(resources.files("overnight") / "templates" / name, folder)
+    copy_files(name, folder)
     _first_commit(folder, f"The {name} template of overnight")
+
+
+def copy_files(name: str, folder: Path) -> None:
+    """Copy the shipped files `name` into the existing, empty `folder`."""
+    _copy(resources.files("overnight") / "templates" / name, folder)
 
 
 def _copy(source: Traversable, into: Path) -> None:
