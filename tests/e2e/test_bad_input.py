@@ -55,7 +55,7 @@ def test_no_program(project):
         ("edit: [model.py]", 'edit: ["**"]', ["program.md"]),
         ("bounds: [-1000, 1000]", "bounds: [5, 1]", ["program.md:6"]),
         ("bounds: [-1000, 1000]", "holdout: {gate: ./gate.sh}", ["gate", "not enforced"]),
-        ("bounds: [-1000, 1000]", "isolation: {require: capped}", ["capped"]),
+        ("bounds: [-1000, 1000]", "isolation: {require: strongest}", ["strongest", "capped"]),
         ("bounds: [-1000, 1000]", "isolation: {env: {API_KEY: x}}", ["API_KEY"]),
     ],
 )
