@@ -11,6 +11,7 @@ import shlex
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
+from typing import Literal
 
 from overnight.judge.artifacts import RefusedError
 from overnight.judge.scratch import opened
@@ -112,7 +113,7 @@ class Boxes:
             home = self._private_home(tree, shown)
             # Nothing is mounted, but the sandbox holds what may be written to `budget.disk`.
             written = (str(tree), *home.values())
-            root, mounts = str(tree), tuple(Mount(target=path, source=path, kind="write") for path in written)
+            root, mounts = str(tree), (*self._in_place(shown), *(_own_place(path, "write") for path in written))
             env |= home
         return Box(
             command=("/bin/sh", "-c", directly(command)),
@@ -130,6 +131,13 @@ class Boxes:
         place = Mount(target=self._root, source=str(tree), kind="write" if writable else "read")
         by_target = {mount.target: mount for mount in (*own, *self._toolchain.mounts, place, *shown, *self._masks)}
         return tuple(sorted(by_target.values(), key=lambda mount: mount.target.split("/")))
+
+    def _in_place(self, shown: tuple[Mount, ...]) -> tuple[Mount, ...]:
+        """What the command may read where it lies, for a sandbox that mounts nothing but may refuse all else."""
+        wanted = (*self._toolchain.mounts, *shown)
+        readable = (mount if mount.target.startswith("/etc/") else _own_place(mount.source) for mount in wanted)
+        masks = (mount for mount in (*wanted, *self._masks) if mount.kind == "tmpfs")
+        return (*(mount for mount in readable if mount.source), *masks)
 
     def _private_home(self, tree: Path, shown: tuple[Mount, ...]) -> dict[str, str]:
         """HOME and TMPDIR beside the tree, for a sandbox that has no folders of its own."""
@@ -171,6 +179,10 @@ class Boxes:
                 os.close(os.open(name, flags, dir_fd=handle))
             except OSError:
                 raise NotADirectoryError(name) from None
+
+
+def _own_place(path: str, kind: Literal["read", "write"] = "read") -> Mount:
+    return Mount(target=path, source=path, kind=kind)
 
 
 def directly(command: str) -> str:

@@ -70,6 +70,13 @@ def _contained() -> Provable:
     return Bubblewrap()
 
 
+def _confined() -> Provable:
+    from overnight.sandbox.confined import Confined  # noqa: PLC0415 - each kind of box is loaded when it is wanted
+
+    _require_linux("Landlock")
+    return Confined()
+
+
 def _none() -> Provable:
     from overnight.sandbox.none import Unboxed  # noqa: PLC0415 - each kind of box is loaded when it is wanted
 
@@ -79,6 +86,7 @@ def _none() -> Provable:
 RUNGS: tuple[Rung, ...] = (
     Rung("capped", Tier.capped, _capped),
     Rung("contained", Tier.contained, _contained),
+    Rung("confined", Tier.confined, _confined),
     Rung("none", Tier.none, _none),
 )
 
