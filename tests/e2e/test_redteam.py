@@ -108,7 +108,7 @@ def test_attacks_are_written_in_javascript_too(project):
     assert shutil.which("node"), "these specifications need node"
     script = "const fs = require('fs');\nfs.writeFileSync('pred.txt', '3 20\\n');\n"
     judge = "x, y = open('pred.txt').read().split()\nprint('loss:', abs(int(x) - 7) + abs(int(y) - 20))\n"
-    keys = {"edit": ["model.js"], "score": "python3 judge.py", "artifacts": ["pred.txt"], "budget": {"wall": "20s"}}
+    keys = {"edit": ["model.js"], "score": "python3 judge.py", "artifacts": ["*.txt"]}
     begun(project, files={"model.js": script, "judge.py": judge}, run="node model.js", **keys)
     found, by_name = attacked(project)
     assert by_name["loopback"]["status"] == by_name["ledger"]["status"] == "prevented"

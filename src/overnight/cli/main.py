@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from overnight.cli import check, demo, init, look, morning, one, redteam, run, stop
+from overnight.cli import check, demo, doctor, init, look, morning, one, redteam, run, stop
 from overnight.cli.guard import guarded
 
 BEFORE = "Before bed"
@@ -55,6 +55,7 @@ _VERBS = (
     ("demo", demo.demo, BEFORE),
     ("init", init.init, BEFORE),
     ("check", check.check, BEFORE),
+    ("doctor", doctor.doctor, BEFORE),
     ("redteam", redteam.redteam, BEFORE),
     ("run", run.run, NIGHT),
     ("status", look.status, NIGHT),

@@ -52,7 +52,7 @@ def redteam(
     site = find_site(present_folder(program or repo), study)
     options = Options(isolation=isolation, with_changes=with_changes, environment=dict(os.environ))
     found: list[Result] = []
-    with open_target(site, options) as ready, _status() as status:
+    with open_target(site, options) as ready, passing() as status:
         if not json:
             _begin(ready, str(site.program))
         status("reading the unchanged code")
@@ -64,7 +64,7 @@ def redteam(
             found.append(result)
             if not json:
                 say(_line(result))
-        ready.finish(summary(found))
+        ready.finish(summary(found) + (" (--quick)" if quick else ""))
     if json:
         say_json(_document(ready, str(site.program), baseline, found))
     else:
@@ -74,7 +74,7 @@ def redteam(
 
 
 @contextmanager
-def _status() -> Iterator[Any]:
+def passing() -> Iterator[Any]:
     """A function that shows one passing line on a terminal, and takes it away when it is given ""."""
     from overnight.cli.console import styled, width
 

@@ -178,6 +178,8 @@ def _as_good(attack: Attack, value: float, baseline: Baseline) -> tuple[Status, 
 def _refused(found: Measurement, baseline: Baseline) -> str:
     """Why the reading would not count, "" when it would."""
     failure = found.failure
+    if found.tampering:
+        return f"seen as tampering: {found.tampering[0].rstrip('.')}"
     if failure is None:
         values = averages(Evaluation(runs=baseline.readings), ())
         failure = broken(baseline.contract, averages(Evaluation(runs=(found,)), ()), values)

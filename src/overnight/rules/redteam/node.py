@@ -17,6 +17,7 @@ const _clear = (path) => {
 };
 const _report = (text) => { _fs.writeSync(2, `\\n${_c.nonce} ${text}\\n`); process.exit(3); };
 const _files = () => {
+  if (!_c.pattern) return [_path.join(_start, _c.path)].filter((name) => _fs.existsSync(name));
   const shape = new RegExp(_c.pattern);
   return _fs.readdirSync(_start, { recursive: true }).map(String)
     .filter((name) => shape.test(name)).map((name) => _path.join(_start, name))
@@ -70,6 +71,14 @@ _report('daemon=1');
 _LATE = {"missing", "empty", "symlink", "fifo", "sparse"}
 
 
+def _pattern(glob: str) -> str:
+    """The glob as a regular expression of JavaScript, "" where it names one file."""
+    if not set(glob) & set("*?["):
+        return ""
+    # The one construct of Python's that JavaScript lacks: a dot that matches line ends.
+    return f"^(?:{compile_glob(glob, below=True).pattern.replace('(?s:.+)', '[^]+')})$"
+
+
 def craft(attack: Attack, text: str, facts: Facts) -> str:
     """The text of the attacking module, "" where the attack is not written for Node.js."""
     action = _ACTIONS.get(attack.action, "")
@@ -78,7 +87,7 @@ def craft(attack: Attack, text: str, facts: Facts) -> str:
     constants = {
         "nonce": facts.nonce, "line": facts.line, "hidden": facts.hidden, "port": facts.port, "socket": facts.socket,
         "seconds": facts.seconds, "path": instance(attack.target), "hole": facts.hole, "other": facts.others,
-        "pattern": f"^(?:{compile_glob(attack.target, below=True).pattern})$" if attack.target else "",
+        "pattern": _pattern(attack.target),
     }  # fmt: skip
     modern = bool(_MODULE.search(text))
     names = (("_fs", "fs"), ("_path", "path"), ("_net", "net"), ("_child", "child_process"))
