@@ -26,7 +26,7 @@ def code(*, first: str = "", then: str = "", last: str = "") -> Act:
         path = workdir / "train.py"
         text = path.read_text()
         assert HERE in text
-        middle = text.replace(HERE, then + "\n")
+        middle = text.replace(HERE, f"{then}\n{HERE}")
         changed = f"import os, sys\n{first}\n{middle}\n{last}\n"
         compile(changed, path, "exec")  # a cheat that is no program would prove nothing
         path.write_text(changed)

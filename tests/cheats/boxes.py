@@ -14,7 +14,12 @@ from overnight.model.experiment import Trust
 from overnight.model.state import Experiment
 from overnight.model.value import lookup
 from overnight.ports import Sandbox
+from overnight.report.markdown import render as report
+from overnight.sandbox import Unboxed
 from overnight.sandbox.ladder import available, survey
+
+AGAIN = 123_456_789
+"""The seed of a second reading."""
 
 
 class Offer(NamedTuple):
@@ -37,25 +42,28 @@ def offered() -> dict[str, Offer]:
 
 
 def box(name: str) -> Sandbox:
-    return offered()[name].sandbox
+    return offered()[name].sandbox if name in offered() else Unboxed()
 
 
 def strongest() -> str:
     """The box that a person gets who asks for nothing."""
-    return next(name for name, offer in offered().items() if not offer.by_name_only)
+    return next((name for name, offer in offered().items() if not offer.by_name_only), Tier.none.value)
 
 
 def strong_enough(cheat: Cheat, kind: Kind) -> list[str]:
     """The boxes in which `cheat` is tried: the strongest for what needs none, all that claim to stop it for the rest.
 
-    Boxes that nobody gets without asking (containers, a second for each start) are tried with one kind of judge.
+    Those that nobody gets here without asking are tried with judges in a process of their own only, and those that
+    take a second to start (containers) with one kind of judge.
     """
+    first = strongest()
     if cheat.needs is Tier.none:
-        return [strongest()]
+        return [first]
+    strong = {name: offer for name, offer in offered().items() if offer.tier.rank >= cheat.needs.rank}
     return [
         name
-        for name, offer in offered().items()
-        if offer.tier.rank >= cheat.needs.rank and (kind is Kind.score or not offer.by_name_only)
+        for name, offer in strong.items()
+        if name == first or kind is Kind.score or (kind is Kind.drive and not offer.by_name_only)
     ]
 
 
@@ -91,13 +99,14 @@ def gets_what_it_deserves(studies, cheat: Cheat, kind: Kind, tier: str) -> Exper
     else:
         assert tried.value == pytest.approx(verdict.value), told
     if cheat.again:
-        again = study.measure(tried.tree, 99)
+        again = study.measure(tried.tree, AGAIN)
         assert lookup(again.values, "loss") == pytest.approx(HONEST), again
     assert study.harmed() == ()
     best_now = study.recorder.state.best
     assert best_now is not None
     if through:
         assert (best_now.number, tried.trust, tried.value) == (tried.number, Trust.self_reported, WISH)
+        assert "self-reported (the candidate printed its own number)" in report(study.recorder.state)
     else:
         assert best_now.number == 0
     return tried

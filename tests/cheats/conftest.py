@@ -1,11 +1,17 @@
 import os
+import socket
+import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import ExitStack
 
 import pytest
-from boxes import box
-from catalogue import Kind
-from study import BUDGET, HURRIED, SECRET, House, Study, a_study
+
+pytest.register_assert_rewrite("boxes")
+
+from boxes import box  # noqa: E402 - its asserts explain themselves only when registered before
+from catalogue import Kind  # noqa: E402 - the imports above come first
+from study import BUDGET, HURRIED, SECRET, House, Study, a_study  # noqa: E402 - same
 
 
 class Studies:
@@ -44,3 +50,27 @@ def studies(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Studies]:
     with ExitStack() as stack:
         yield Studies(stack, tmp_path_factory.mktemp)
     del os.environ["CHEAT_API_KEY"]
+
+
+@pytest.fixture(scope="session")
+def bystander() -> Iterator[int]:
+    """The number of a process of the person's that has a secret in its environment."""
+    line = [sys.executable, "-c", "input()"]
+    with subprocess.Popen(line, stdin=subprocess.PIPE, env={"CHEAT_API_KEY": SECRET}) as process:
+        yield process.pid
+        process.communicate(b"\n")
+
+
+@pytest.fixture
+def listeners() -> Iterator[list[tuple[int, int, object]]]:
+    """(family, kind, address) of a socket here, of an abstract one, and of hosts that nobody has (RFC 5737)."""
+    with socket.create_server(("127.0.0.1", 0)) as local, socket.socket(socket.AF_UNIX) as abstract:
+        name = f"\0overnight-cheat-{os.getpid()}"
+        abstract.bind(name)
+        abstract.listen()
+        outside = [
+            (int(socket.AF_INET), int(socket.SOCK_DGRAM), ("192.0.2.1", 53)),
+            (int(socket.AF_INET), int(socket.SOCK_STREAM), ("192.0.2.1", 80)),
+        ]
+        stream = int(socket.SOCK_STREAM)
+        yield [(int(socket.AF_INET), stream, local.getsockname()), (int(socket.AF_UNIX), stream, name), *outside]

@@ -1,11 +1,8 @@
 """What a candidate or an agent must not see or reach: answers, holdout, history, environment, network."""
 
-import os
-import socket
 from dataclasses import replace
 from pathlib import Path
 
-import pytest
 from acts import code
 from boxes import every, gets_what_it_deserves
 from catalogue import PREVENTED, Cheat, Kind, everywhere
@@ -59,7 +56,12 @@ HISTORY = (
     LOOK
     + """
 import subprocess
-found = any(os.path.exists(os.path.join(folder, ".git")) for folder in [*outer, {root!r}])
+found = False
+for folder in [*outer, {root!r}]:
+    try:
+        found = found or bool(open(os.path.join(folder, ".git", "HEAD")).read())
+    except OSError:
+        pass
 asked = (["git", "log"], ["git", "-C", {root!r}, "log"], ["git", "--git-dir", {root!r} + "/.git", "rev-list", "--all"])
 for line in asked:
     try:
@@ -144,23 +146,9 @@ CHEATS = (
 
 
 @every(CHEATS)
-def test_no_box_of_a_candidate_shows_what_is_not_its_own(studies, cheat, kind, tier):
+def test_no_box_of_a_candidate_shows_what_is_not_its_own(studies, bystander, cheat, kind, tier):
     ROOTS.append(studies.house(kind).root)
     gets_what_it_deserves(studies, cheat, kind, tier)
-
-
-@pytest.fixture
-def listeners():
-    with socket.create_server(("127.0.0.1", 0)) as local, socket.socket(socket.AF_UNIX) as abstract:
-        name = f"\0overnight-cheat-{os.getpid()}"
-        abstract.bind(name)
-        abstract.listen()
-        outside = [
-            (int(socket.AF_INET), int(socket.SOCK_DGRAM), ("192.0.2.1", 53)),
-            (int(socket.AF_INET), int(socket.SOCK_STREAM), ("192.0.2.1", 80)),
-        ]
-        stream = int(socket.SOCK_STREAM)
-        yield [(int(socket.AF_INET), stream, local.getsockname()), (int(socket.AF_UNIX), stream, name), *outside]
 
 
 @every([replace(NETWORK, act=code())])
