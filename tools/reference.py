@@ -145,7 +145,6 @@ _HELD = {
     "budget.cpu_seconds": "yes, softly: looked at every 20 ms",
     "budget.disk": "yes, softly: looked at every 100 ms; one file never grows beyond it",
     "budget.cpus": "yes: pinned to so many cores, which others may use too",
-    "budget.gpus": "only 0 is accepted",
     "budget.strict": "yes; no box of this version has hard limits, so `true` is refused on every machine",
     "stop.usd": "yes, on what the agent claims to have spent",
     "holdout.queries": "yes, every look is counted in the ledger before it is taken",

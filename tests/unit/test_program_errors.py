@@ -282,7 +282,6 @@ def test_a_close_word_is_suggested_for_a_choice():
         "keep: {early_stop: true}",
         "keep: {policy: islands}",
         "isolation: {network: shared}",
-        "budget: {gpus: 1}",
         "agent: [claude, codex]",
         "agent: [{use: claude, weight: 2}]",
         "agent: {use: claude, network: [api.anthropic.com]}",

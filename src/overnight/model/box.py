@@ -7,11 +7,14 @@ from overnight.model.value import Value, Words
 
 
 class Mount(Value, frozen=True, kw_only=True):
-    """`source` (outside) appears at `target` (inside). A tmpfs has no source and is sized in bytes."""
+    """`source` (outside) appears at `target` (inside). A tmpfs has no source and is sized in bytes.
+
+    A device is a node that may be opened for reading and writing: a graphics processor.
+    """
 
     target: str
     source: str = ""
-    kind: Literal["read", "write", "tmpfs"] = "read"
+    kind: Literal["read", "write", "tmpfs", "device"] = "read"
     size: int = 0
 
 

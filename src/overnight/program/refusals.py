@@ -104,9 +104,4 @@ _REFUSED_VALUES: dict[str, tuple[Callable[[Scalar], bool], str, str]] = {
         "network for the candidate is not offered by this version: it runs without any.",
         "Fetch what it needs beforehand and name it in `data`.",
     ),
-    "budget.gpus": (
-        lambda node: node.kind() == "integer" and node.text.strip("0+") != "" and node.text[0] != "-",
-        "graphics processors are not shown to the box by this version.",
-        "Write `gpus: 0`, or remove it.",
-    ),
 }

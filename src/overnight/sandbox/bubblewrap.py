@@ -32,6 +32,7 @@ from overnight.sandbox.refused import NotHereError
 OLDEST = (0, 8)
 TEMPORARY_BYTES = 1024**3
 TEMPORARY = ("/tmp", "/dev/shm")  # noqa: S108  paths inside the box, each a private tmpfs
+BINDS = {"read": "--ro-bind", "write": "--bind", "device": "--dev-bind"}
 COVERS = (
     "files: only what is mounted exists, read-only unless said otherwise",
     "network: none, or the machine's when the box asks for it",
@@ -204,7 +205,7 @@ def _arguments(box: Box, mounts: list[Mount], links: frozenset[str]) -> list[str
         elif mount.source in links and _stays_a_link(mount, own_places):
             words += ["--symlink", os.readlink(mount.source), mount.target]  # noqa: PTH115 - text in, text out
         else:
-            words += ["--ro-bind" if mount.kind == "read" else "--bind", mount.source, mount.target]
+            words += [BINDS[mount.kind], mount.source, mount.target]
     # /dev and / are file systems in memory without a size of their own. /proc, to a candidate of root, is the
     # machine: whoever may write /proc/sys/kernel/core_pattern runs programs outside, without any capability.
     words += ["--remount-ro", "/proc", "--remount-ro", "/dev", "--remount-ro", "/", "--chdir", box.cwd]

@@ -13,7 +13,7 @@ from overnight.model.contract import Contract, Tier
 from overnight.model.toolchain import Toolchain
 from overnight.model.value import Pairs, Words
 from overnight.ports import Sandbox
-from overnight.sandbox import available, best, resolve
+from overnight.sandbox import available, best, resolve, with_gpus
 from overnight.wiring.commands import commands_of
 from overnight.wiring.environments import seals_of
 from overnight.wiring.options import Options
@@ -71,7 +71,8 @@ def build_rooms(site: Site, options: Options, contract: Contract, sandbox: Track
     """Resolve what the boxes must see and seal what is not in git.
 
     Raises:
-        UsageError: `isolation.read` would show what a box is there to hide, or a glob of `data` or `hide` is empty.
+        UsageError: `isolation.read` would show what a box is there to hide, a glob of `data` or `hide` is empty, or
+            there are not as many graphics processors as `budget.gpus` asks for.
     """
     for path in contract.isolation.read:
         readable("isolation.read", path, site, contract, options.environment)
@@ -83,6 +84,7 @@ def build_rooms(site: Site, options: Options, contract: Contract, sandbox: Track
         interpreter=sys.executable,
         stubs=scratch / "stubs",
     )
+    toolchain = with_gpus(toolchain, contract.budget.gpus, options.environment)
     seal = Seal.of(contract, site.repository.root, Path(toolchain.home))
     return Rooms(site, options, contract, sandbox, scratch, toolchain, seal, Trees(site.repository))
 
