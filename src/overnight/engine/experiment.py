@@ -20,6 +20,7 @@ from overnight.rules.brief import compose
 from overnight.rules.decide import Reference, averages, decide, withheld
 from overnight.rules.guards import has_relative
 from overnight.rules.review import review
+from overnight.rules.said import cleaned, signs
 from overnight.rules.seeds import derive
 
 _SLEPT_RETRIES = 3
@@ -86,7 +87,7 @@ def reading(lab: Laboratory, number: int, tree: str, seed: int, split: str = "")
         UsageError: what the judge reads was changed on disk during the study.
     """
     for attempt in range(_SLEPT_RETRIES + 1):
-        measurement = lab.judge.measure(tree, seed, split)
+        measurement = signs(lab.judge.measure(tree, seed, split))
         slept = measurement.failure is not None and measurement.failure.code == "slept"
         if not slept or attempt == _SLEPT_RETRIES:
             break
@@ -111,7 +112,8 @@ def _propose(lab: Laboratory, number: int) -> str:
     lab.progress("agent", number, lab.contract.agent.wall)
     directory = lab.fresh("agent")
     lab.workspace.checkout(parent.tree, directory)
-    proposal = lab.agent.propose(brief, directory / lab.contract.folder, AgentBudget(wall=lab.contract.agent.wall))
+    budget = AgentBudget(wall=lab.contract.agent.wall)
+    proposal = cleaned(lab.agent.propose(brief, directory / lab.contract.folder, budget))
     if proposal.unavailable:
         remove(directory)
         return proposal.unavailable

@@ -15,6 +15,7 @@ MOST = 20
 """Flags of one change."""
 
 _EACH = 3
+_LARGE = 800
 _BUDGET = 1_000_000
 _MOST_LINES = 20_000
 _SNIFF = 8000
@@ -116,7 +117,7 @@ def _of_text(text: _Text, known: python.Terms) -> tuple[list[Finding], list[Find
 def _of_python(text: _Text, known: python.Terms, found: list[Finding]) -> tuple[list[Finding], list[Finding]]:
     added = "\n".join(line for _, line in text.lines.added)
     removed = "\n".join(text.lines.removed)
-    new_ones = tables.TRIGGER.search(added) is not None or _mentions(known, added) or len(added) > _EACH * 1000
+    new_ones = tables.TRIGGER.search(added) is not None or _mentions(known, added) or len(added) >= _LARGE
     old_ones = new_ones or tables.TRIGGER.search(removed) is not None
     if not old_ones:
         return found, []

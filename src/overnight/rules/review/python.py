@@ -201,14 +201,16 @@ class _Reader:
         elif variable not in self._terms.variables and not tables.ENVIRONMENT.fullmatch(variable):
             yield self.finding("environment", node, variable)
 
+    def _subscript(self, node: ast.Subscript) -> Iterator[Finding]:
+        if self._dotted(node.value) in ("os.environ", "os.environb"):
+            yield from self._variable(node, node.slice)
+
     def _assign(self, node: ast.Assign | ast.AugAssign | ast.AnnAssign | ast.Delete) -> Iterator[Finding]:
         targets = node.targets if isinstance(node, ast.Assign | ast.Delete) else [node.target]
         value = None if isinstance(node, ast.Delete) else node.value
         for target in _flat(targets):
             if isinstance(target, ast.Subscript):
-                if _ends(target.value, "environ"):
-                    yield from self._variable(target, target.slice)
-                elif _ends(target.value, "__dict__"):
+                if _ends(target.value, "__dict__"):
                     yield self.finding("patch", target, f"{self._dotted(target.value) or '__dict__'}[...]")
             elif isinstance(target, ast.Attribute):
                 yield from self._attribute_set(target, value)
@@ -280,6 +282,7 @@ class _Reader:
         **dict.fromkeys((ast.List, ast.Tuple, ast.Set, ast.Dict), _table),
         **dict.fromkeys(_FUNCTIONS, _method),
         ast.Call: _call,
+        ast.Subscript: _subscript,
         ast.ExceptHandler: _handler,
         ast.Constant: _constant,
     }

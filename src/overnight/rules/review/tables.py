@@ -76,6 +76,7 @@ _WORDS = {
 TRIGGER = re.compile(
     rf"[^\x00-\x7f]|(?<![A-Za-z0-9_])(?:{'|'.join(sorted(_WORDS))})(?![A-Za-z0-9_])"
     r"|\b(?!self\.)\w{1,60}(?:\.\w{1,60}){1,4} ?="
+    r"|[0-9a-fA-F_]{60,}"
     r"|^\s{1,80}(?:pass|continue|break|return|\.\.\.)"
     r"|/(?:proc|sys|dev|tmp|var|run|home|root)|~/|refs/overnight|results\.tsv|\.git|program\.md",
     re.MULTILINE,
