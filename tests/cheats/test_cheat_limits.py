@@ -2,10 +2,12 @@
 
 import os
 
+import pytest
 from acts import code
-from boxes import every, gets_what_it_deserves
+from boxes import box, every, gets_what_it_deserves, offered
 from catalogue import PREVENTED, Cheat, Verdict, everywhere, failed
 
+from overnight.model.box import Box, Limits, Mount
 from overnight.model.contract import Tier
 
 FORKS = """
@@ -169,3 +171,26 @@ CHEATS = (
 @every(CHEATS)
 def test_no_candidate_gets_more_of_the_machine_than_the_contract_grants(studies, cheat, kind, tier):
     gets_what_it_deserves(studies, cheat, kind, tier)
+
+
+HOARD = "held = []\nwhile True: held.append(bytearray(b'x') * (4 << 20))"
+WAIT = "import time\ntime.sleep(0.5)\nprint('done')"  # as long as the neighbour may take to be killed
+
+
+@pytest.mark.parametrize("first", offered())
+@pytest.mark.parametrize("second", offered())
+def test_a_box_that_is_killed_for_want_of_memory_does_no_harm_to_its_neighbour(first, second, tmp_path):
+    shown = (path for path in ("/usr", "/bin", "/lib", "/lib64") if os.path.exists(path))
+    system = tuple(Mount(target=path, source=path) for path in shown)
+
+    def boxed(name, program):
+        (tmp_path / program[:4]).mkdir()
+        folder = Mount(target=str(tmp_path / program[:4]), source=str(tmp_path / program[:4]), kind="write")
+        limits = Limits(wall=20.0, memory=64 << 20)
+        line = ("/usr/bin/python3", "-c", program)
+        return box(name).start(Box(command=line, cwd=folder.target, mounts=(*system, folder), limits=limits))
+
+    honest, greedy = boxed(first, WAIT), boxed(second, HOARD)
+    assert greedy.wait().stopped == "memory"
+    completed = honest.wait()
+    assert (completed.stopped, completed.stdout) == ("", b"done\n")

@@ -116,12 +116,16 @@ def executed_seconds(pid: int) -> float:
 
 
 def out_of_memory_kills() -> int:
-    """How many processes the kernel has killed for want of memory, in our own control group where there is one."""
+    """How many processes the kernel has killed for want of memory, in our own control group where there is one.
+
+    In that group alone: what another box, in a group of its own, was killed for is no concern of ours.
+    """
     for line in read("/proc/self/cgroup").decode(errors="replace").splitlines():
-        if line.startswith("0::"):
-            events = read(f"/sys/fs/cgroup{line[3:]}/memory.events")
-            if events:
-                return counter(events, b"oom_kill")
+        _, controllers, path = line.split(":", 2)
+        files = {"": ("", "memory.events.local"), "memory": ("/memory", "memory.oom_control")}.get(controllers)
+        table = read(f"/sys/fs/cgroup{files[0]}{path}/{files[1]}") if files else b""
+        if b"oom_kill " in table:
+            return counter(table, b"oom_kill")
     return counter(read("/proc/vmstat"), b"oom_kill")
 
 
