@@ -141,7 +141,8 @@ def test_an_artefact_that_the_judge_could_import_is_a_failure(room):
 
 
 @pytest.mark.parametrize(
-    ("train", "glob"), [("echo 0 > answers", "answers"), ("mkdir answers; echo 0 > answers/a", "answers/**")]
+    ("train", "glob"),
+    [("rm -r answers; echo 0 > answers", "answers"), ("mkdir -p answers; echo 0 > answers/a", "answers/**")],
 )
 def test_an_artefact_in_the_place_of_hidden_files_does_not_exist(room, train, glob):
     found = failure(room, train, artifacts=(glob,))

@@ -21,6 +21,7 @@ from overnight.judge.outcome import FailedError, failed, guard_failure
 from overnight.judge.port import converse_over_port
 from overnight.judge.scratch import private_folder
 from overnight.judge.seal import Seal
+from overnight.judge.tripwires import Tripwires, Watch
 from overnight.model.box import Box, Completed
 from overnight.model.contract import BUILT_IN_METRICS, Contract, Drive, Tier
 from overnight.model.experiment import Failure, Measurement, Trust
@@ -38,6 +39,7 @@ class _Reading(NamedTuple):
     tree: str
     seed: int
     split: str
+    watch: Watch
 
 
 class CommandJudge:
@@ -81,6 +83,8 @@ class CommandJudge:
             interpreter=interpreter,
             mounted=self._coverage.mounts,
         )
+        self._tripwires = Tripwires(contract, root, toolchain.home)
+        self._ignored = self._boxes.places() | self._tripwires.places()
         self._running: set[Running] = set()
         self._cancelled = threading.Event()
 
@@ -97,10 +101,14 @@ class CommandJudge:
         started = time.monotonic()
         values: dict[str, float] = {}
         failure: Failure | None = None
+        tampering: tuple[str, ...] = ()
         try:
             self._verify()
-            with private_folder(self._scratch) as scratch:
-                values = self._values(_Reading(scratch, tree, seed, split))
+            with private_folder(self._scratch) as scratch, self._tripwires.watch() as watch:
+                try:
+                    values = self._values(_Reading(scratch, tree, seed, split, watch))
+                finally:
+                    tampering = watch.seen()
             self._verify()
         except FailedError as error:
             failure = error.failure
@@ -122,6 +130,7 @@ class CommandJudge:
             guard_trust="self-reported" if any(guard.run for guard in self._contract.guards) else "",
             split=split,
             host=self._host,
+            tampering=tampering,
         )
 
     def cancel(self) -> None:
@@ -134,10 +143,12 @@ class CommandJudge:
         contract = self._contract
         run, score, drive = _commands(contract, reading.split)
         tree = self._checkout(reading, reading.tree, "candidate")
+        reading.watch.plant(tree, reading.scratch)
         used: list[Completed] = []
         if run:
             words = self._words(reading, driven=drive is not None)
-            used.append(self._execute(self._boxes.candidate(tree, run, words)))
+            used.append(self._execute(self._watched(reading, self._boxes.candidate(tree, run, words))))
+            reading.watch.printed(used[-1])
             _raise(failed(used[-1], "`run`"))
         if drive is not None:
             output = self._drive(reading, drive, tree, used)
@@ -166,10 +177,11 @@ class CommandJudge:
             contract.artifacts,
             largest=contract.budget.disk,
             folder=contract.folder,
-            ignore=self._boxes.places(),
+            ignore=self._ignored,
         )
         if isinstance(taken, Failure):
             raise FailedError(taken)
+        reading.watch.handed_over(tree / contract.folder, taken)
         completed = self._execute(self._boxes.judge(tree, command, self._words(reading)))
         _raise(failed(completed, "`score`"))
         return completed.stdout
@@ -179,7 +191,7 @@ class CommandJudge:
         settle(candidate)
         tree = self._checkout(reading, self._base_tree, "judge")
         words = self._words(reading, driven=True)
-        serve = self._boxes.candidate(candidate, drive.serve, words, writable=False)
+        serve = self._watched(reading, self._boxes.candidate(candidate, drive.serve, words, writable=False))
         judge = self._boxes.judge(tree, drive.judge, self._words(reading))
         started: list[Running] = []
         try:
@@ -187,6 +199,7 @@ class CommandJudge:
         finally:
             self._running.difference_update(started)
         used.append(talk.candidate)
+        reading.watch.printed(talk.candidate)
         _raise(broken_off(talk))
         return talk.judge.stdout
 
@@ -196,6 +209,9 @@ class CommandJudge:
                 tree = self._checkout(reading, reading.tree, f"guard-{index}")
                 box = self._boxes.candidate(tree, guard.run, {"OVERNIGHT_SEED": str(reading.seed)})
                 _raise(guard_failure(guard, self._execute(box)))
+
+    def _watched(self, reading: _Reading, box: Box) -> Box:
+        return reading.watch.over(box, mounted=self._coverage.mounts)
 
     def _execute(self, box: Box) -> Completed:
         started: list[Running] = []
