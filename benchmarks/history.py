@@ -3,6 +3,7 @@
 import hashlib
 
 from overnight.ledger import Journal, entry, packfile
+from overnight.ledger.log import Log
 from overnight.ledger.place import locate
 from overnight.ledger.refs import Ref
 
@@ -27,7 +28,7 @@ def append_packed(git_dir, study, steps):
     (place.packs / name).touch()
     packfile.publish(spare, folder, name)
     Ref(place.common, place.ref, place.folder / "ref.new").swap(before, tip)
-    (place.folder / "head").write_text(tip + "\n")
+    Log(place.folder / "log", study).begin(tip)
 
 
 def packed_object(kind, content):

@@ -142,7 +142,7 @@ def test_events_of_a_newer_version_are_an_error_and_not_skipped(repo, journal):
     raw = raw.replace(b'"event":"noted"', b'"event":"sung"').replace(b"\nparent", b"\nparent", 1)
     alien = git(repo, "hash-object", "-t", "commit", "-w", "--stdin", input=raw)
     git(repo, "update-ref", REF, alien)
-    (repo / ".git/overnight/s/head").unlink()
+    (repo / ".git/overnight/s/log").unlink()
     with pytest.raises(LedgerError, match=r"sung.*newer overnight"):
         list(journal.read())
 
@@ -156,10 +156,27 @@ def test_a_forked_history_is_noticed_by_an_incremental_reader(repo, journal):
     assert list(journal.read(written[0])) == [(fork, note("elsewhere"))]
 
 
-@pytest.mark.parametrize("content", ["", "junk", "\x00" * 50])
-def test_the_hint_is_never_the_truth(repo, journal, content):
+@pytest.mark.parametrize("content", [b"", b"overn", b"\0" * 50])
+def test_a_log_that_was_never_finished_is_no_log(repo, journal, content):
     written = fill(journal, 3, durable=True)
-    (repo / ".git/overnight/s/head").write_text(content)
+    (repo / ".git/overnight/s/log").write_bytes(content)
+    assert ids(journal) == written
+    written += fill(journal, 1, head=written[-1], durable=True)
+    git(repo, "update-ref", "-d", REF)
+    assert "was deleted" in complaint(journal)
+
+
+@pytest.mark.parametrize("content", [b"junk", b"overnight log 2 s\n", b"overnight log 1 another\n"])
+def test_a_log_of_another_study_or_format_is_refused(repo, journal, content):
+    written = fill(journal, 3, durable=True)
+    log = repo / ".git/overnight/s/log"
+    log.write_bytes(content + log.read_bytes())
+    words = complaint(journal)
+    assert "not a log that this overnight can read" in words
+    with pytest.raises(LedgerError):
+        journal.append(note(), head=written[-1])
+    assert log.read_bytes().startswith(content)
+    mend(repo, words)
     assert ids(journal) == written
 
 

@@ -52,7 +52,17 @@ while True:
                     os.ftruncate(descriptor, found.st_size // 2)
                 os.kill(os.getpid(), signal.SIGKILL)
             sync(descriptor)
+        def half(write):
+            def torn(descriptor, data, *place):
+                global left
+                left -= 1
+                if left < 0:
+                    write(descriptor, data[:len(data) // 2], *place)
+                    os.kill(os.getpid(), signal.SIGKILL)
+                return write(descriptor, data, *place)
+            return torn
         os.fsync = torn
+        os.write, os.pwrite = half(os.write), half(os.pwrite)
         sys.addaudithook(watch)
         work(copy / ".git")
         os._exit(0)
@@ -66,7 +76,7 @@ while True:
 def killed_at_every_step(origin, folder, act):
     """One copy of `origin` for each file-system step of `act`, killed just before it; the last one was not killed.
 
-    A kill before a sync leaves half of the file, as a kill between two writes does.
+    A kill in a write leaves half of what was to be written; so does a kill before a sync, for files that Python writes.
     """
     folder.mkdir()
     subprocess.run([sys.executable, "-c", STEPS, origin, folder, act], check=True)

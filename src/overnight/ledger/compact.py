@@ -9,28 +9,38 @@ import os
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
+from typing import NamedTuple
 
 from overnight.ledger import packfile
 from overnight.ledger.disk import exclusive, make_folders, sync_folder
 from overnight.ledger.objects import Objects
 from overnight.ledger.place import Place
-from overnight.ledger.reach import Step, steps
+from overnight.ledger.reach import Reach
 
 _GROUP = 256 * 1024**2
 _FULL = 512 * 1024**2
 
 
-class Compaction:
-    """Packs what one study brought into the repository at `place`."""
+class _Step(NamedTuple):
+    """One entry's loose objects, its own commit last; `size` is what they take on the disk, in bytes."""
 
-    def __init__(self, place: Place) -> None:
+    loose: tuple[str, ...]
+    size: int
+
+
+class Compaction:
+    """Packs what one study brought into the repository at `place`, whose store is `objects`."""
+
+    def __init__(self, place: Place, objects: Objects) -> None:
         self._place = place
-        self._objects = Objects(place.objects)
+        self._objects = objects
         self._folder = place.objects / "pack"
         self._spare = packfile.Spare(self._folder / "tmp_pack_overnight", self._folder / "tmp_idx_overnight")
 
-    def run(self, tip: str) -> None:
+    def run(self, tip: str) -> bool:
         """Pack the loose objects of the history that ends at entry `tip`, then merge packs of ours.
+
+        All of that history is on the disk when this returns True; False: another process is at it.
 
         Raises:
             OSError: the disk failed; nothing is lost.
@@ -39,11 +49,11 @@ class Compaction:
         make_folders(self._place.packs)
         with exclusive(self._place.packs / "lock", wait=False) as had:
             if not had:
-                return
+                return False
             self._clear_remains()
-            group: list[Step] = []
+            group: list[_Step] = []
             size = 0
-            for step in steps(self._objects, tip) if tip else ():
+            for step in self._steps(tip):
                 group.append(step)
                 size += step.size
                 if size > _GROUP:
@@ -51,8 +61,20 @@ class Compaction:
                     group, size = [], 0
             self._move(group)
             self._merge()
+            return True
 
-    def _move(self, group: Sequence[Step]) -> None:
+    def _steps(self, tip: str) -> list[_Step]:
+        """Oldest first, no object twice."""
+        seen: set[str] = set()
+        found = []
+        for objects in Reach(self._objects).steps(tip):
+            sizes = {oid: self._objects.loose_bytes(oid) for oid in dict.fromkeys(objects) if oid not in seen}
+            loose = tuple(oid for oid, size in sizes.items() if size >= 0)
+            seen.update(objects)
+            found.append(_Step(loose, sum(sizes[oid] for oid in loose)))
+        return found[::-1]
+
+    def _move(self, group: Sequence[_Step]) -> None:
         """Loose objects into a pack, then away, an entry's own commit last: it is what finds the others again."""
         loose = [oid for step in group for oid in step.loose]
         if not loose:

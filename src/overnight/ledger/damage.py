@@ -8,7 +8,7 @@ from overnight.ledger.place import Place
 
 
 class Damage:
-    """Composes the errors of one study. `hint` is the last entry that was written with a sync, "" if unknown."""
+    """Composes the errors of one study. `hint` is the last durable entry, "" if unknown."""
 
     def __init__(self, place: Place, objects: Objects, hint: str) -> None:
         self._place = place
@@ -47,8 +47,8 @@ class Damage:
         return f"git update-ref --no-deref {self._place.ref} {self._hint}" if self._survives else ""
 
     def _error(self, happened: str, restore: str, first: str = "") -> LedgerError:
-        hint = self._place.folder / "head"
-        afresh = f"{first}git update-ref --no-deref -d {self._place.ref}; rm -f {shlex.quote(str(hint))}"
+        log = self._place.folder / "log"
+        afresh = f"{first}git update-ref --no-deref -d {self._place.ref}; rm -f {shlex.quote(str(log))}"
         if restore:
             return LedgerError(
                 f"{happened}. To restore the history up to its last durable entry, run `{restore}`; to give it up and "

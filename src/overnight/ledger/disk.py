@@ -5,6 +5,7 @@ Does not know: git.
 
 import errno
 import fcntl
+import functools
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -62,12 +63,13 @@ def make_folders(folder: Path) -> None:
         sync_folder(new.parent)
 
 
-def write_new(path: Path | str, data: bytes, mode: int = 0o666) -> None:
-    """Write a file that must not exist; its bytes are on the disk when this returns, its name may not be."""
+def write_new(path: Path | str, data: bytes, mode: int = 0o666, *, sync: bool = True) -> None:
+    """Write a file that must not exist; with `sync` its bytes, though not its name, are on the disk afterwards."""
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, mode)
     try:
         _write_all(descriptor, data)
-        os.fsync(descriptor)
+        if sync:
+            os.fsync(descriptor)
     except BaseException:  # whatever interrupts the write, half a file must not stay
         Path(path).unlink(missing_ok=True)
         raise
@@ -93,14 +95,28 @@ def read_file(path: Path | str) -> bytes:
         os.close(descriptor)
 
 
-def overwrite(path: Path, data: bytes) -> None:
-    """Put `data` at the start of `path` in place: for short content of one length that may be lost."""
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o666)
+def sync_data(descriptor: int) -> None:
+    """Return once all that was written to an open file can be read back after a power cut."""
+    getattr(os, "fdatasync", os.fsync)(descriptor)
+
+
+def sync_file(path: Path | str) -> None:
+    """Return once the bytes and the name of the file `path` are on the disk."""
+    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     try:
-        os.pwrite(descriptor, data, 0)
-        os.ftruncate(descriptor, len(data))
+        os.fsync(descriptor)
     finally:
         os.close(descriptor)
+    sync_folder(os.path.dirname(path))  # noqa: PTH120 - text or path
+
+
+@functools.cache
+def boot() -> str:
+    """What tells this start of the machine from every other one, "" where the system does not say."""
+    try:
+        return read_file("/proc/sys/kernel/random/boot_id").decode().strip()
+    except OSError:
+        return ""
 
 
 def replace_file(path: Path, data: bytes) -> None:

@@ -5,6 +5,7 @@ person's branches, index, HEAD, reflogs and configuration are neither read nor w
 events mean.
 """
 
+import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -12,14 +13,18 @@ from overnight.errors import ConflictError, LedgerError
 from overnight.ledger import entry as entries
 from overnight.ledger.compact import Compaction
 from overnight.ledger.damage import Damage
-from overnight.ledger.disk import exclusive, explained, make_folders, overwrite, read_file
+from overnight.ledger.disk import exclusive, explained, make_folders
+from overnight.ledger.log import Log
 from overnight.ledger.objects import MissingObjectError, Objects, Reader
 from overnight.ledger.place import locate
-from overnight.ledger.reach import loose_entries
+from overnight.ledger.reach import Reach, loose_entries
+from overnight.ledger.recovery import Recovery
 from overnight.ledger.refs import BrokenRefError, Ref
-from overnight.model.event import Event
+from overnight.model.event import Event, Noted
 
 _COMPACT_EVERY = 100
+_LARGE_OBJECT = 256 * 1024
+_LARGE_RECORD = 4 * 1024**2
 
 
 class Journal:
@@ -39,8 +44,10 @@ class Journal:
         self._ref = Ref(self._place.common, self._place.ref, self._place.folder / "ref.new")
         self._folder = self._place.folder
         self._append_lock = self._folder / "append.lock"
-        self._hint_file = self._folder / "head"
-        self._compaction = Compaction(self._place)
+        self._log = Log(self._folder / "log", study)
+        self._reach = Reach(self._objects)
+        self._recovery = Recovery(self._objects, self._ref, self._log)
+        self._compaction = Compaction(self._place, self._objects)
         self._loose: int | None = None
 
     def head(self) -> str:
@@ -51,7 +58,7 @@ class Journal:
         """
         with explained("read the history", self._place.common):
             try:
-                head = self._ref.read()
+                head = self._recovery.head() if self._recovery.due() else self._ref.read()
             except BrokenRefError as error:
                 raise self._damage().broken_ref(str(error)) from error
             if not head and self._hint():
@@ -65,6 +72,8 @@ class Journal:
             LedgerError: the history was deleted or moved, or an entry is missing or does not decode.
         """
         tip = self.head()
+        if after and tip == after:
+            return
         hint = self._hint()
         chain = self._chain(tip, after)
         known = next((at for at, (oid, _) in enumerate(chain) if oid == hint), None)
@@ -106,13 +115,14 @@ class Journal:
     def append(self, events: Sequence[Event], *, head: str, candidate: str = "", durable: bool = False) -> str:
         """Write `events` as one entry after entry `head` ("" = an empty ledger) and return its id.
 
-        `candidate` is a commit that stays reachable for ever. The entry's bytes and the ref's are synced before they
-        get their names, so that a power cut leaves a whole history; with `durable` this entry and all before it are
-        in it.
+        `candidate` is a commit that stays reachable for ever. Killed at any point, the history is whole. After a power
+        cut it holds at least this entry and all before it if `durable`; what came later is there whole or not at all.
+        The first append after a power cut puts the repository right; if that changed anything, it says so in a note of
+        its own, and the caller gets the conflict.
 
         Raises:
             ConflictError: somebody appended after `head`; the ref is unchanged.
-            LedgerError: the ref was deleted or holds nonsense.
+            LedgerError: the ref was deleted or holds nonsense, or the history or its log cannot be read.
             RepositoryError: the repository is read-only, or another git process holds the ref's lock.
             MachineError: the disk is full or failed; the ref is unchanged.
             ValueError: no events, or `candidate` is not a commit of this repository.
@@ -122,14 +132,13 @@ class Journal:
         with explained("write the history", self._place.common):
             make_folders(self._folder)
             with exclusive(self._append_lock):
-                oid = self._append(events, head, candidate)
-                if durable:
-                    self._sync(oid)
+                self._recover()
+                oid = self._append(events, head, candidate, durable=durable)
         if self._loose is not None:
             self._loose += 1
         return oid
 
-    def _append(self, events: Sequence[Event], head: str, candidate: str) -> str:
+    def _append(self, events: Sequence[Event], head: str, candidate: str, *, durable: bool) -> str:
         present = self.head()
         if present != head:
             raise ConflictError(f"{self._place.ref} is at {present[:12] or 'nothing'}, not at {head[:12] or 'nothing'}")
@@ -139,11 +148,56 @@ class Journal:
             self._objects.write("tree", b"")
         parent = head or self._objects.write("commit", entries.root(self._place.study))
         oid = self._objects.write("commit", entries.compose(events, parent, candidate))
+        if not durable:
+            self._swap(head, oid)
+            return oid
+        begins = not self._hint()
+        with self._log.record(oid, self._unlogged(oid)):
+            self._swap(head, oid)
+            if begins:
+                self._ref.sync()
+        return oid
+
+    def _swap(self, old: str, new: str) -> None:
         try:
-            self._ref.swap(head, oid)
+            self._ref.swap(old, new)
         except BrokenRefError as error:
             raise self._damage().broken_ref(str(error)) from error
-        return oid
+
+    def _unlogged(self, tip: str) -> dict[str, bytes]:
+        """The loose files of what the history has brought up to `tip` since its last durable entry.
+
+        What is large is synced where it lies instead, so that the log stays small.
+        """
+        files: dict[str, bytes] = {}
+        total = 0
+        try:
+            for brought in self._reach.steps(tip, self._hint()):
+                for oid in brought:
+                    size = -1 if oid in files else self._objects.loose_bytes(oid)
+                    if size > _LARGE_OBJECT or total + size > _LARGE_RECORD:
+                        self._objects.sync(oid)
+                    elif size >= 0 and (file := self._objects.loose_file(oid)) is not None:
+                        files[oid] = file
+                        total += size
+        except (MissingObjectError, ValueError) as error:
+            raise LedgerError(
+                f"the history at {self._place.ref} cannot go on: {error}; run `git fsck` to see what is missing"
+            ) from error
+        return files
+
+    def _recover(self) -> None:
+        """After the machine has started anew: put right what it may have lost, and say so in the history."""
+        if not self._recovery.due():
+            return
+        tip = self.head()
+        self._chain(tip, self._hint())
+        words = self._recovery.run()
+        if words:
+            self._append((Noted(kind="warning", text=words, at=time.time()),), tip, "", durable=True)
+        else:
+            with self._log.record(tip, self._unlogged(tip)):
+                pass
 
     @staticmethod
     def _require_commit(reader: Reader, candidate: str) -> None:
@@ -152,23 +206,9 @@ class Journal:
         except MissingObjectError as error:
             raise ValueError(f"the candidate is not a commit of this repository: {error}") from error
 
-    def _sync(self, oid: str) -> None:
-        """Make the names of `oid` and of the entries before it durable, back to the last that is known to be."""
-        known = self._hint()
-        at = oid
-        while at and at != known and self._objects.sync_name(at):
-            raw = self._objects.read_loose(at)
-            at = entries.parse(raw).parent if raw else ""
-        self._ref.sync_name()
-        overwrite(self._hint_file, oid.encode() + b"\n")
-
     def _hint(self) -> str:
         """The last durable entry as far as is known: a hint for messages and checks, never the truth."""
-        try:
-            words = read_file(self._hint_file).decode(errors="replace").strip()
-        except (FileNotFoundError, NotADirectoryError):
-            return ""
-        return words if len(words) == 40 and set(words) <= set("0123456789abcdef") else ""
+        return self._log.tail().head
 
     def _damage(self) -> Damage:
         return Damage(self._place, self._objects, self._hint())
@@ -195,8 +235,17 @@ class Journal:
         self._loose = 0
         with explained("pack the history", self._place.common):
             try:
-                self._compaction.run(self.head())
+                tip = self.head()
+                if tip and self._compaction.run(tip):
+                    self._begin_log(tip)
             except (MissingObjectError, ValueError) as error:
                 raise LedgerError(
                     f"the history at {self._place.ref} cannot be packed: {error}; run `git fsck` to see what is missing"
                 ) from error
+
+    def _begin_log(self, tip: str) -> None:
+        """Forget what a pack holds now; not if somebody has appended meanwhile: the log then stays until next time."""
+        with exclusive(self._append_lock):
+            if self._ref.read() == tip and not self._recovery.due():
+                self._ref.sync()
+                self._log.begin(tip)

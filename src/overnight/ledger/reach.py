@@ -5,43 +5,89 @@ has in common with its parent.
 """
 
 from collections.abc import Iterator
-from typing import NamedTuple
 
 from overnight.ledger import entry as entries
-from overnight.ledger.objects import TREE, Objects, Reader
+from overnight.ledger.objects import TREE, Objects
 
 _OURS = b" <overnight@localhost> "
 _FOLDER = b"40000"
 _SUBMODULE = b"160000"
+_CACHED = 32
 
 
-class Step(NamedTuple):
-    """One entry's loose objects, its own commit last; `size` is what they take on the disk, in bytes."""
+class Reach:
+    """Walks one store; remembers the trees of parents, which many candidates share."""
 
-    loose: tuple[str, ...]
-    size: int
+    def __init__(self, objects: Objects) -> None:
+        self._objects = objects
+        self._trees: dict[str, dict[bytes, tuple[bytes, str]]] = {}
+        self._tree_of: dict[str, str] = {}
 
+    def steps(self, tip: str, until: str = "") -> Iterator[tuple[str, ...]]:
+        """What each entry brought, its own commit last, from `tip` down to the first that is not loose or is `until`.
 
-def steps(objects: Objects, tip: str) -> list[Step]:
-    """The entries from `tip` down to the first that is not loose, oldest first, with what each brought in.
+        Not all of it needs to be loose, and an object may come twice.
 
-    Raises:
-        MissingObjectError: an object that a candidate needs is missing.
-        ValueError: a commit of the chain is not an entry.
-    """
-    reader = objects.reader()
-    seen: set[str] = set()
-    found = []
-    at = tip
-    while at and (raw := objects.read_loose(at)) is not None:
-        entry = entries.parse(raw)
-        ids = [*_brought(reader, entry.candidate), *(() if entry.parent else (entries.EMPTY_TREE,)), at]
-        sizes = {oid: objects.loose_bytes(oid) for oid in dict.fromkeys(ids) if oid not in seen}
-        loose = tuple(oid for oid, size in sizes.items() if size >= 0)
-        seen.update(ids)
-        found.append(Step(loose, sum(sizes[oid] for oid in loose)))
-        at = entry.parent
-    return found[::-1]
+        Raises:
+            MissingObjectError: an object that a candidate needs is missing.
+            ValueError: a commit of the chain is not an entry.
+        """
+        at = tip
+        while at not in ("", until) and (raw := self._objects.read_loose(at)) is not None:
+            entry = entries.parse(raw)
+            yield (*self.brought(entry.candidate), *(() if entry.parent else (entries.EMPTY_TREE,)), at)
+            at = entry.parent
+
+    def brought(self, candidate: str) -> Iterator[str]:
+        """The candidate's commit and what its tree has that its parent's has not; nothing if the commit is not ours.
+
+        Raises:
+            MissingObjectError: a commit or tree is missing.
+        """
+        if not candidate:
+            return
+        header, parents = _header(self._objects.commit(candidate))
+        if _OURS not in header:
+            return
+        yield from self._new(_tree(header), self._tree_of_commit(parents[0]) if parents else "")
+        yield candidate
+
+    def _tree_of_commit(self, commit: str) -> str:
+        found = self._tree_of.get(commit)
+        if found is None:
+            if len(self._tree_of) >= _CACHED:
+                self._tree_of.clear()
+            found = self._tree_of[commit] = _tree(_header(self._objects.commit(commit))[0])
+        return found
+
+    def _new(self, tree: str, before: str) -> Iterator[str]:
+        """Ids below and with `tree` that `before` does not have in the same place, children first."""
+        if tree == before:
+            return
+        old = self._parent(before) if before else {}
+        for name, (mode, oid) in self._lines(tree).items():
+            had = old.get(name, (b"", ""))
+            if mode == _SUBMODULE or had[1] == oid:
+                continue
+            if mode == _FOLDER:
+                yield from self._new(oid, had[1] if had[0] == _FOLDER else "")
+            else:
+                yield oid
+        yield tree
+
+    def _parent(self, tree: str) -> dict[bytes, tuple[bytes, str]]:
+        found = self._trees.get(tree)
+        if found is None:
+            if len(self._trees) >= _CACHED:
+                self._trees.clear()
+            found = self._trees[tree] = self._lines(tree)
+        return found
+
+    def _lines(self, tree: str) -> dict[bytes, tuple[bytes, str]]:
+        if tree == entries.EMPTY_TREE:
+            return {}
+        kind, data = self._objects.object(tree)
+        return _parse(data) if kind == TREE else {}
 
 
 def loose_entries(objects: Objects, tip: str, limit: int) -> int:
@@ -54,18 +100,6 @@ def loose_entries(objects: Objects, tip: str, limit: int) -> int:
     return found
 
 
-def _brought(reader: Reader, candidate: str) -> Iterator[str]:
-    """The candidate's commit and what its tree has that its parent's has not; nothing if the commit is not ours."""
-    if not candidate:
-        return
-    header, parents = _header(reader.commit(candidate))
-    if _OURS not in header:
-        return
-    before = _tree(_header(reader.commit(parents[0]))[0]) if parents else ""
-    yield from _new(reader, _tree(header), before)
-    yield candidate
-
-
 def _header(raw: bytes) -> tuple[bytes, list[str]]:
     header = raw.split(b"\n\n", 1)[0]
     return header, [line[7:].decode() for line in header.split(b"\n") if line.startswith(b"parent ")]
@@ -75,29 +109,10 @@ def _tree(header: bytes) -> str:
     return header[5:45].decode()
 
 
-def _new(reader: Reader, tree: str, before: str) -> Iterator[str]:
-    """Ids below and with `tree` that `before` does not have in the same place, children first."""
-    if tree == before:
-        return
-    old = _lines(reader, before) if before else {}
-    for name, (mode, oid) in _lines(reader, tree).items():
-        had = old.get(name, (b"", ""))
-        if mode == _SUBMODULE or had[1] == oid:
-            continue
-        if mode == _FOLDER:
-            yield from _new(reader, oid, had[1] if had[0] == _FOLDER else "")
-        else:
-            yield oid
-    yield tree
-
-
-def _lines(reader: Reader, tree: str) -> dict[bytes, tuple[bytes, str]]:
-    if tree == entries.EMPTY_TREE:
-        return {}
-    kind, data = reader.object(tree)
+def _parse(data: bytes) -> dict[bytes, tuple[bytes, str]]:
     lines = {}
     at = 0
-    while kind == TREE and at < len(data):
+    while at < len(data):
         nul = data.index(b"\0", at)
         mode, name = data[at:nul].split(b" ", 1)
         lines[name] = (mode.lstrip(b"0"), data[nul + 1 : nul + 21].hex())

@@ -8,10 +8,12 @@ next holder recognises a dead one's lock and removes it; the lock of a living gi
 import os
 import re
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from overnight.errors import ConflictError, RepositoryError
-from overnight.ledger.disk import make_folders, read_file, sync_folder, write_new
+from overnight.ledger.disk import make_folders, read_file, sync_file, write_new
 
 _OID = re.compile(rb"[0-9a-f]{40}\s*")
 _PATIENCE = 5.0
@@ -19,7 +21,14 @@ _PAUSE = 0.01
 
 
 class BrokenRefError(Exception):
-    """The ref exists and does not hold an object id; `str` says what it holds."""
+    """The ref exists and does not hold an object id; `str` says what it holds.
+
+    `torn`: it is what a power cut leaves of a file that was not synced, and not the work of a person or program.
+    """
+
+    def __init__(self, content: bytes) -> None:
+        self.torn = not content.strip(b"\0")
+        super().__init__(f"holds {content[:60]!r}" if content.strip() else "is an empty file")
 
 
 class Ref:
@@ -27,10 +36,10 @@ class Ref:
 
     def __init__(self, common: Path, name: str, spare: Path) -> None:
         self.name = name
-        self.path = common / name
         self._packed = common / "packed-refs"
-        self._lock = common / f"{name}.lock"
-        self._spare = spare
+        self._file = str(common / name)
+        self._lock = f"{self._file}.lock"
+        self._spare = str(spare)
 
     def read(self) -> str:
         """The commit id that the ref names, "" if there is no such ref.
@@ -42,11 +51,11 @@ class Ref:
 
     def _read_loose(self) -> str:
         try:
-            content = read_file(self.path)
+            content = read_file(self._file)
         except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
             return ""
         if not _OID.fullmatch(content):
-            raise BrokenRefError("is an empty file" if not content.strip() else f"holds {content[:60]!r}")
+            raise BrokenRefError(content)
         return content.strip().decode()
 
     def _read_packed(self) -> str:
@@ -60,32 +69,51 @@ class Ref:
     def swap(self, old: str, new: str) -> None:
         """Move the ref from `old` ("" = does not exist) to `new`; the caller holds the study's kernel lock.
 
-        The new content is on the disk before it gets its name, so that a power cut leaves the old or the new.
+        Not synced: a power cut may leave the old, the new or an empty file.
 
         Raises:
             ConflictError: the ref is not at `old`; it is unchanged.
             RepositoryError: another git process holds the ref's lock and does not let go.
         """
-        self._clear_dead_lock()
-        write_new(self._spare, new.encode() + b"\n")
+        with self._locked(new):
+            if self.read() != old:
+                raise ConflictError(f"{self.name} has moved since it was read")
+            self._take_place()
+
+    def put(self, new: str) -> None:
+        """Make the ref name `new`, whatever it holds, on the disk when this returns; otherwise as `swap`."""
+        with self._locked(new):
+            self._take_place()
+        self.sync()
+
+    def sync(self) -> None:
+        """Return once the present value of the ref is on the disk, where it has a file of its own."""
+        with suppress(FileNotFoundError):
+            sync_file(self._file)
+
+    @contextmanager
+    def _locked(self, new: str) -> Iterator[None]:
+        """Hold git's lock of the ref, whose file is `new` already."""
+        line = new.encode() + b"\n"
+        try:
+            write_new(self._spare, line, sync=False)
+        except FileExistsError:
+            self._clear_dead_lock()
+            write_new(self._spare, line, sync=False)
         try:
             self._acquire()
             try:
-                self._require(old)
-                self._lock.replace(self.path)
+                yield
             except BaseException:  # whatever interrupts it, our lock must not stay
-                self._lock.unlink(missing_ok=True)
+                with suppress(FileNotFoundError):
+                    os.unlink(self._lock)  # noqa: PTH108 - text, as everywhere in here: every append moves the ref
                 raise
         finally:
-            self._spare.unlink(missing_ok=True)
+            with suppress(FileNotFoundError):
+                os.unlink(self._spare)  # noqa: PTH108 - same
 
-    def _require(self, old: str) -> None:
-        if self.read() != old:
-            raise ConflictError(f"{self.name} has moved since it was read")
-
-    def sync_name(self) -> None:
-        """Return once the present file of the ref is on the disk."""
-        sync_folder(self.path.parent)
+    def _take_place(self) -> None:
+        os.replace(self._lock, self._file)  # noqa: PTH105 - same
 
     def _acquire(self) -> None:
         give_up = time.monotonic() + _PATIENCE
@@ -93,7 +121,7 @@ class Ref:
             try:
                 os.link(self._spare, self._lock)
             except FileNotFoundError:
-                make_folders(self._lock.parent)
+                make_folders(Path(self._lock).parent)
             except FileExistsError:
                 if time.monotonic() > give_up:
                     raise RepositoryError(
@@ -105,10 +133,8 @@ class Ref:
                 return
 
     def _clear_dead_lock(self) -> None:
-        try:
-            dead = self._lock.samefile(self._spare)
-        except FileNotFoundError:
-            dead = False
-        if dead:
-            self._lock.unlink()
-        self._spare.unlink(missing_ok=True)
+        lock, spare = Path(self._lock), Path(self._spare)
+        with suppress(FileNotFoundError):
+            if lock.samefile(spare):
+                lock.unlink()
+        spare.unlink(missing_ok=True)
