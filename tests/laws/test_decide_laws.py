@@ -106,3 +106,14 @@ def test_an_exchange_rate_must_be_paid():
     assert judge(traded, 4.999, 5.0, loc=50, extra=longer, best_extra=best).outcome is Outcome.discard
     assert judge(traded, 4.99, 5.0, loc=50, extra=longer, best_extra=best).outcome is Outcome.keep
     assert judge(traded, 5.0, 5.0, loc=5, extra=(("loc", 5.0),), best_extra=best).outcome is Outcome.keep
+
+
+@given(directions, values, values, st.booleans())
+def test_a_reading_with_tampering_is_a_violation_whatever_else_it_says(direction, new, old, fails):
+    failure = Failure(code="exit", detail="it ended with 1") if fails else None
+    numbers = () if fails else (("m", new),)
+    run = Measurement(values=numbers, failure=failure, trust=Trust.scored, tampering=("it opened the trap", "twice"))
+    against = Reference(best=Experiment(number=4, parent=0, loc=10, value=old), values=(("m", old),), high_water=old)
+    verdict = decide(terms(direction), Evaluation(runs=(run,), failure=failure), counted=(), against=against)
+    assert (verdict.outcome, verdict.promote, verdict.value) == (Outcome.violation, False, None)
+    assert verdict.reason == "tampering: it opened the trap (and 1 more)"

@@ -6,7 +6,7 @@ from nights import nights, opening, reading
 
 from overnight.errors import LedgerError
 from overnight.model.contract import Direction
-from overnight.model.event import Asked, Judged, Measured, decode, encode
+from overnight.model.event import Asked, Judged, Measured, Promoted, decode, encode
 from overnight.model.experiment import Outcome
 from overnight.rules.fold import LEADERS, Folding, fold
 
@@ -117,3 +117,28 @@ def test_a_segment_folds_as_if_its_own_were_the_only_events(segments, data):
 def test_without_a_number_the_last_segment_is_meant(segments):
     groups = [group for segment in segments for group in segment]
     assert fold(groups) == fold(groups, segment=len(segments))
+
+
+@given(nights(), st.data())
+def test_a_reading_with_tampering_withdraws_a_candidate_wherever_it_comes(groups, data):
+    state = fold(groups)
+    judged = [one.number for one in state.experiments[1:] if one.outcome is not None]
+    if not judged:
+        return
+    number = data.draw(st.sampled_from(judged))
+    split = data.draw(st.sampled_from(["", "certify"]))
+    sign = replace(reading(1.0), tampering=("it opened the trap",), split=split)
+    readings = state.experiments[number].holdout if split else state.experiments[number].readings
+    after = fold([*groups, (Measured(number=number, run=len(readings), measurement=sign),)])
+    assert after.experiments[number].tampering == ("it opened the trap",)
+    assert after.kept == tuple(one for one in state.kept if one != number)
+    assert after.leaders == tuple(one for one in state.leaders if one != number)
+    assert after.experiments[number].outcome == state.experiments[number].outcome
+    assert after.counts.tampering == state.counts.tampering + 1
+    with pytest.raises(LedgerError, match="seen to tamper"):
+        fold(
+            [
+                *groups,
+                (Measured(number=number, run=len(readings), measurement=sign), Promoted(number=number, commit="c")),
+            ]
+        )
