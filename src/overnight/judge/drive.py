@@ -18,49 +18,102 @@ from overnight.ports import Running
 
 
 class Conversation(NamedTuple):
-    """How both sides ended. `died`: the candidate was gone, and not by our doing, before the judge had finished."""
+    """How both sides ended. `died`: the candidate was gone, and not by our doing, before the judge had finished.
+
+    `candidate` is the last copy that was served, `earlier` are those before it.
+    """
 
     judge: Completed
     candidate: Completed
     died: bool
+    earlier: tuple[Completed, ...] = ()
 
 
-def converse(start: Callable[[Box], Running], candidate: Box, judge: Box) -> Conversation:
+class _Line(NamedTuple):
+    """Two pipes between the judge and one copy of the candidate; each is read on its left end."""
+
+    candidate_in: io.FileIO
+    to_candidate: io.FileIO
+    from_candidate: io.FileIO
+    candidate_out: io.FileIO
+
+
+def converse(start: Callable[[Box], Running], candidate: Box, judge: Box, copies: int = 1) -> Conversation:
     """Run `candidate` and `judge` until the judge ends; a candidate that is still there is then killed.
 
     The candidate's standard input and output are pipes. The judge inherits their other ends as the descriptors
     that OVERNIGHT_CANDIDATE_IN (to write) and OVERNIGHT_CANDIDATE_OUT (to read) number. When the judge closes its
     end or is gone, the candidate reads end of file; when the candidate is gone, so does the judge.
 
+    Of several `copies` the second one's descriptors are in OVERNIGHT_CANDIDATE_IN_2 and _OUT_2, and so on. A copy
+    starts when the judge has let go of the one before it, or that one of the judge, and every process of it is dead:
+    no two are ever alive at once. A copy whose descriptors the judge has closed is not started.
+
     Raises:
         MachineError: a box could not be set up; neither side is left running.
     """
     with ExitStack() as stack:
-        candidate_in, to_candidate = _pipe(stack)
-        from_candidate, candidate_out = _pipe(stack)
-        inherited = (to_candidate.fileno(), from_candidate.fileno())
-        words = {"OVERNIGHT_CANDIDATE_IN": str(inherited[0]), "OVERNIGHT_CANDIDATE_OUT": str(inherited[1])}
-        serving = start(replace(candidate, stdin=candidate_in.fileno(), stdout=candidate_out.fileno()))
-        stack.callback(end, serving)
-        judging = start(replace(judge, fds=inherited, env=tuple(sorted({**dict(judge.env), **words}.items()))))
+        lines = [_Line(*_pipe(stack), *_pipe(stack)) for _ in range(copies)]
+        serving = _serve(start, candidate, lines[0], stack)
+        judging = start(_asking(judge, lines))
         stack.callback(end, judging)
-        to_candidate.close()
-        candidate_out.close()
-        # Both ends that we still hold hang up when the other side lets go. Whose comes first tells a candidate that
-        # died from one that ended because its input did.
-        hangups = select.poll()
-        hangups.register(candidate_in.fileno(), 0)
-        hangups.register(from_candidate.fileno(), 0)
-        gone = {descriptor for descriptor, _ in hangups.poll()}
-        candidate_first = candidate_in.fileno() not in gone
-        candidate_in.close()
-        from_candidate.close()
+        for line in lines:
+            line.to_candidate.close()
+        candidate_first, earlier = _first_to_let_go(lines[0]), []
+        for line in lines[1:]:
+            if _is_given_up(line):
+                break
+            serving.kill()
+            earlier.append(serving.wait())
+            serving = _serve(start, candidate, line, stack)
+            candidate_first = _first_to_let_go(line)
         completed = judging.wait()
         serving.kill()
         served = serving.wait()
         # One that cannot bear the end of its input fails after the judge has let go of it.
         died = candidate_first and served.code != 0 and not killed_by_us(served)
-        return Conversation(completed, served, died)
+        return Conversation(completed, served, died, tuple(earlier))
+
+
+def _serve(start: Callable[[Box], Running], candidate: Box, line: _Line, stack: ExitStack) -> Running:
+    serving = start(replace(candidate, stdin=line.candidate_in.fileno(), stdout=line.candidate_out.fileno()))
+    stack.callback(end, serving)
+    line.candidate_out.close()
+    return serving
+
+
+def _asking(judge: Box, lines: list[_Line]) -> Box:
+    """The judge with its ends of the lines, and the variables that number them."""
+    words = dict(judge.env)
+    for number, line in enumerate(lines, 1):
+        suffix = f"_{number}" if number > 1 else ""
+        words[f"OVERNIGHT_CANDIDATE_IN{suffix}"] = str(line.to_candidate.fileno())
+        words[f"OVERNIGHT_CANDIDATE_OUT{suffix}"] = str(line.from_candidate.fileno())
+    inherited = tuple(file.fileno() for line in lines for file in (line.to_candidate, line.from_candidate))
+    return replace(judge, fds=inherited, env=tuple(sorted(words.items())))
+
+
+def _first_to_let_go(line: _Line) -> bool:
+    """Wait until one side has let go of the line, and close it; whether it was the candidate.
+
+    Both ends that we still hold hang up when the other side lets go. Whose comes first tells a candidate that died
+    from one that ended because its input did.
+    """
+    hangups = select.poll()
+    hangups.register(line.candidate_in.fileno(), 0)
+    hangups.register(line.from_candidate.fileno(), 0)
+    gone = {descriptor for descriptor, _ in hangups.poll()}
+    candidate_first = line.candidate_in.fileno() not in gone
+    line.candidate_in.close()
+    line.from_candidate.close()
+    return candidate_first
+
+
+def _is_given_up(line: _Line) -> bool:
+    """Whether the judge has closed its end of a line that nobody was served on yet, or is gone."""
+    hangups = select.poll()
+    hangups.register(line.candidate_in.fileno(), 0)
+    return bool(hangups.poll(0))
 
 
 def killed_by_us(completed: Completed) -> bool:
@@ -70,9 +123,10 @@ def killed_by_us(completed: Completed) -> bool:
 
 def broken_off(talk: Conversation) -> Failure | None:
     """Why the conversation does not count, naming the side that broke it; None when it does."""
-    for completed, who in ((talk.candidate, "`serve`"), (talk.judge, "`drive.judge`")):
+    sides = [(served, "`serve`") for served in (*talk.earlier, talk.candidate)]
+    for completed, who in (*sides, (talk.judge, "`drive.judge`")):
         failure = stopped(completed, who)
-        ours = completed is talk.candidate and completed.stopped == "cancelled"
+        ours = completed is not talk.judge and completed.stopped == "cancelled"
         if failure is not None and not (ours and failure.code == "cancelled"):
             return failure
     if talk.judge.code == 0 and not talk.died:
@@ -85,7 +139,8 @@ def broken_off(talk: Conversation) -> Failure | None:
         detail = f"{judge} while the candidate was still there."
     else:
         detail = f"{judge}; the candidate's {candidate}."
-    said = (b"serve:\n", talk.candidate.stderr, b"drive.judge:\n", talk.judge.stdout, talk.judge.stderr)
+    served = b"".join(side.stderr for side in (*talk.earlier, talk.candidate))
+    said = (b"serve:\n", served, b"drive.judge:\n", talk.judge.stdout, talk.judge.stderr)
     return Failure(code="driver", detail=detail, tail=tail(*said))
 
 

@@ -6,7 +6,7 @@ by whoever knows the parent.
 
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
@@ -15,7 +15,7 @@ from msgspec.structs import replace
 from overnight.errors import MachineError
 from overnight.judge.artifacts import RefusedError, freeze, settle
 from overnight.judge.boxes import Boxes
-from overnight.judge.drive import broken_off, converse
+from overnight.judge.drive import Conversation, broken_off, converse
 from overnight.judge.metrics import parse
 from overnight.judge.outcome import FailedError, failed, guard_failure
 from overnight.judge.port import converse_over_port
@@ -28,8 +28,6 @@ from overnight.model.experiment import Failure, Measurement, Trust
 from overnight.model.toolchain import Toolchain
 from overnight.ports import Running, Sandbox, Workspace
 from overnight.rules.seeds import derive
-
-_OVER = {"stdio": converse, "port": converse_over_port}
 
 
 class _Reading(NamedTuple):
@@ -195,11 +193,12 @@ class CommandJudge:
         judge = self._boxes.judge(tree, drive.judge, self._words(reading))
         started: list[Running] = []
         try:
-            talk = _OVER[drive.over](lambda box: self._start(box, started), serve, judge)
+            talk = _talk(drive, lambda box: self._start(box, started), serve, judge)
         finally:
             self._running.difference_update(started)
-        used.append(talk.candidate)
-        reading.watch.printed(talk.candidate)
+        used += [*talk.earlier, talk.candidate]
+        for completed in (*talk.earlier, talk.candidate):
+            reading.watch.printed(completed)
         _raise(broken_off(talk))
         return talk.judge.stdout
 
@@ -255,6 +254,12 @@ class CommandJudge:
             return Trust.measured
         judged_apart = self._contract.score or self._contract.drive is not None
         return Trust.scored if judged_apart and tier.rank >= Tier.confined.rank else Trust.self_reported
+
+
+def _talk(drive: Drive, start: Callable[[Box], Running], serve: Box, judge: Box) -> Conversation:
+    if drive.over == "port":
+        return converse_over_port(start, serve, judge)
+    return converse(start, serve, judge, drive.copies)
 
 
 def _commands(contract: Contract, split: str) -> tuple[str, str, Drive | None]:

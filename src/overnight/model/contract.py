@@ -75,11 +75,15 @@ class Tradeoff(Value, frozen=True, kw_only=True):
 
 
 class Drive(Value, frozen=True, kw_only=True):
-    """A judge that talks to the running candidate: `judge` outside, `serve` in the box."""
+    """A judge that talks to the running candidate: `judge` outside, `serve` in the box.
+
+    With `copies` above 1 the judge talks to so many of them, one after the other: none knows what another was told.
+    """
 
     judge: str
     serve: str
     over: str = "stdio"
+    copies: int = 1
 
 
 class Budget(Value, frozen=True, kw_only=True):

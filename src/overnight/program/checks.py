@@ -44,6 +44,9 @@ def _judge(document: Document, written: tuple[str, ...], findings: Findings) -> 
                 at="drive",
                 fix="Write `drive: {judge: python judge.py, serve: python train.py}`.",
             )
+    if drive and drive.copies > 1 and drive.over != "stdio":
+        message = "several `copies` are served over two pipes each, not over a port."
+        findings.add("value", message, at="drive.copies", fix="Write `over: stdio`.")
     if document.holdout and "holdout.certify" not in findings.places:
         findings.add("missing-key", "`holdout` needs `certify`, the command that judges on unseen data.", at="holdout")
 

@@ -67,7 +67,7 @@ def _rows(contract: Contract) -> _Lines:
     for key in ("run", "score"):
         if getattr(contract, key):
             row(key, text_value(getattr(contract, key)), default=False)
-    _section(rows, "drive", contract.drive, bare.drive, {"judge": text_value, "serve": text_value, "over": str})
+    _section(rows, "drive", contract.drive, bare.drive, _DRIVE)
     for key in ("artifacts", "labels", "metrics"):
         row(key, _list(getattr(contract, key)), default=not getattr(contract, key))
     row("variables", _map(contract.variables), default=not contract.variables)
@@ -171,6 +171,7 @@ def _truth(value: bool) -> str:  # noqa: FBT001 - a writer takes the value it wr
     return "true" if value else "false"
 
 
+_DRIVE: dict[str, Callable[[Any], str]] = {"judge": text_value, "serve": text_value, "over": str, "copies": str}
 _BUDGET: dict[str, Callable[[Any], str]] = {
     "wall": units.duration_text, "cpu_seconds": _or_null(units.duration_text), "memory": units.size_text,
     "cpus": _number, "pids": str, "disk": units.size_text, "gpus": str, "output": units.size_text,

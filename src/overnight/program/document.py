@@ -104,6 +104,9 @@ class DriveKeys(_Keys, frozen=True, kw_only=True):
     over: Annotated[
         Literal["stdio", "port"], _says("How they talk: two pipes, or a TCP port that only the judge reaches.")
     ] = Drive(judge="", serve="").over  # type: ignore[assignment]  # the model's type is wider
+    copies: Annotated[
+        AtLeastOne, _says("How many copies are served, one after the other, none knowing what another was told.")
+    ] = Drive(judge="", serve="").copies
 
 
 class HoldoutKeys(_Keys, frozen=True, kw_only=True):
