@@ -2,7 +2,7 @@
 
 Covers: all that bubblewrap covers; memory with swap and temporary files, processes and threads, cores, all of them
 hard and over the whole tree; CPU time and memory by the kernel's own account. Does not cover: wall and CPU seconds
-and disk are looked at every 20 ms and more; side channels; bugs of the kernel.
+and disk are looked at every 50 to 100 ms; side channels; bugs of the kernel.
 
 The box's init is in the group before the command starts, so nothing of it ever runs outside. A group that is taken
 away or changed half-way ends the box with an error and no result: never a box with less.
@@ -25,7 +25,7 @@ CAPPED = (
     "CPU time and memory: the kernel's own account, a kill for want of memory fails the run",
 )
 LACKS = (
-    "CPU seconds and disk are looked at, not held by the kernel: they can be passed for some 20 ms (disk 100 ms)",
+    "CPU seconds and disk are looked at, not held by the kernel: they can be passed for some 50 ms (disk 100 ms)",
     "caches and memory bandwidth are shared with the neighbours",
 )
 # bwrap's init lives in the group beside the command.

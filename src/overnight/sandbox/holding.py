@@ -1,7 +1,7 @@
 """Holds a started process tree to its limits and says in the end what it has used.
 
 Two ways: `Watchdog` looks at processes every 20 ms and is soft; `Capped` lets the kernel limit and count, by a
-control group, and only looks whether the kernel had to. What both watch is the disk.
+control group, and only looks every 50 ms whether the kernel had to. What both watch is the disk.
 """
 
 import signal
@@ -18,6 +18,8 @@ WALK_PERIOD = 0.1
 
 class Watchdog:
     """A `Holder` that adds up what the processes of the tree hold: soft limits."""
+
+    period = 0.020
 
     def __init__(self, tree: Tree, limits: Limits, folders: Sequence[str]) -> None:
         self._tree = tree
@@ -57,6 +59,8 @@ class Watchdog:
 
 class Capped:
     """A `Holder` that asks the tree's control group: hard limits on memory and processes, exact accounts."""
+
+    period = 0.050
 
     def __init__(self, tree: Tree, limits: Limits, folders: Sequence[str], group: Group) -> None:
         self._tree = tree

@@ -2,7 +2,7 @@
 
 Every tree gets a small thread of its own, so that two boxes which talk to each other are both held to their
 limits while somebody waits for only one of them. Wall time and output are held here; what else is limited, and how
-hard, is the `Holder`'s part, which is asked every 20 ms.
+hard, is the `Holder`'s part, which is asked every so often.
 """
 
 import contextlib
@@ -16,7 +16,6 @@ from overnight.errors import MachineError, OvernightError
 from overnight.model.box import Completed, Limits
 from overnight.sandbox.processes import Process
 
-PERIOD = 0.020
 FIRST_LOOK = 0.004
 SHARE = 20  # a look at a tree of thousands may cost one part in twenty of a core, no more
 SUSPENDED = 0.1
@@ -90,7 +89,9 @@ class Tree(Protocol):
 
 
 class Holder(Protocol):
-    """Holds a tree to its limits on memory, processes, CPU time and disk."""
+    """Holds a tree to its limits on memory, processes, CPU time and disk. It wants to look every `period` seconds."""
+
+    period: float
 
     def look(self, now: float) -> Stopped:
         """The limit that the tree is over at monotonic time `now`, or "".
@@ -194,7 +195,7 @@ class Watched:
                     if over:
                         self._stop(over, polite=over == "cpu")
                     done = time.monotonic()
-                    next_look = max(now + PERIOD, done + SHARE * (done - now))
+                    next_look = max(now + self._holder.period, done + SHARE * (done - now))
 
     def _read(self, name: str) -> bool:
         """Take what a pipe holds now; False when nothing more can come. More than the limit ends the command."""
