@@ -117,6 +117,15 @@ def test_attacks_are_written_in_javascript_too(project):
     assert found["got_through"] == []
 
 
+def test_an_artefact_without_a_figure_has_no_constants_to_be_replaced_by(project):
+    model = "import os\nos.makedirs('out')\nopen('out/pred.txt', 'w').write('words')\n"
+    judge = "print('loss:', 9 - len(open('out/pred.txt').read()))\n"
+    begun(project, model=model, files={"judge.py": judge}, score="python3 judge.py", artifacts=["out"])
+    found, by_name = attacked(project)
+    assert (by_name["constant"]["status"], by_name["artifact-truncated"]["status"]) == ("not applicable", "prevented")
+    assert found["got_through"] == []
+
+
 def test_a_language_without_attacks_still_gets_the_null_candidates(project):
     runner = "print('loss:', len(open('query.sql').read()) or 1000)\n"
     begun(project, edit=["query.sql"], run="python3 bench.py", files={"query.sql": "SELECT 1;\n", "bench.py": runner})

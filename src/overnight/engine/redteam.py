@@ -173,6 +173,8 @@ def _read(target: Target, baseline: Baseline, attack: Attack, found: Measurement
         titles = {key: title for key, title, _ in target.secrets} | _NETWORK
         for name, title, status, detail in reach(told, titles):
             yield Result(name=name, title=title, status=status, detail=detail)
+    elif (reported(target.nonce, found) or {}).get("nothing"):
+        yield _skipped(attack, "there was nothing of it to change when the planted code ran")
     else:
         status, detail = answer(attack, found, baseline)
         yield Result(name=attack.name, title=attack.title, status=status, detail=detail)

@@ -23,5 +23,7 @@ class Facts(Value, frozen=True, kw_only=True):
 
 def instance(glob: str) -> str:
     """A path that the artefact pattern `glob` matches."""
-    parts = [part for part in glob.strip("/").split("/") if part != "**"] or ["x"]
-    return "/".join(part.replace("*", "x").replace("?", "x") for part in parts)
+    whole = f"{glob}x" if glob.endswith("/") else glob
+    *folders, last = whole.strip("/").split("/")
+    parts = [*(part for part in folders if part != "**"), last]
+    return "/".join(part.replace("**", "x").replace("*", "x").replace("?", "x") for part in parts)

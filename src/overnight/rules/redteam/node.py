@@ -16,13 +16,28 @@ const _clear = (path) => {
   return path;
 };
 const _report = (text) => { _fs.writeSync(2, `\\n${_c.nonce} ${text}\\n`); process.exit(3); };
-const _files = () => {
-  if (!_c.pattern) return [_path.join(_start, _c.path)].filter((name) => _fs.existsSync(name));
-  const shape = new RegExp(_c.pattern);
-  return _fs.readdirSync(_start, { recursive: true }).map(String)
-    .filter((name) => shape.test(name)).map((name) => _path.join(_start, name))
-    .filter((name) => _fs.statSync(name).isFile());
+const _walk = (path) => {
+  if (!_fs.existsSync(path)) return [];
+  if (!_fs.statSync(path).isDirectory()) return [path];
+  return _fs.readdirSync(path).flatMap((name) => _walk(_path.join(path, name)));
 };
+const _files = () => {
+  if (!_c.pattern) return _walk(_path.join(_start, _c.path));
+  const shape = new RegExp(_c.pattern);
+  return _walk(_start).filter((name) => shape.test(_path.relative(_start, name)));
+};
+const _damage = (change) => process.on('exit', () => {
+  let changed = false;
+  for (const name of _files()) {
+    const data = _fs.readFileSync(name, 'latin1');
+    const other = change(data);
+    changed ||= other !== data;
+    _fs.writeFileSync(name, other, 'latin1');
+  }
+  if (changed) return;
+  _fs.writeSync(2, `\\n${_c.nonce} nothing=1\\n`);
+  process.exitCode = 3;
+});
 """
 _ACTIONS = {
     "exit-1": "process.exit(1);",
@@ -37,10 +52,8 @@ _ACTIONS = {
     "symlink": "_fs.symlinkSync(_c.other, _clear(_c.path)); process.exit(0);",
     "fifo": "_child.execFileSync('mkfifo', [_clear(_c.path)]); process.exit(0);",
     "sparse": "_fs.writeFileSync(_clear(_c.path), ''); _fs.truncateSync(_c.path, _c.hole); process.exit(0);",
-    "truncated": "process.on('exit', () => _files().forEach((name) => "
-    "_fs.truncateSync(name, Math.floor(_fs.statSync(name).size / 2))));",
-    "constant": "process.on('exit', () => _files().forEach((name) => _fs.writeFileSync(name, "
-    "_fs.readFileSync(name, 'latin1').replace(/\\d+(\\.\\d+)?/g, '0'), 'latin1')));",
+    "truncated": "_damage((data) => data.slice(0, Math.floor(data.length / 2)));",
+    "constant": "_damage((data) => data.replace(/\\d+(\\.\\d+)?/g, '0'));",
     "probe": """
 const _readable = (path) => {
   try {

@@ -16,8 +16,26 @@ def _report(text):
 
 
 def _found():
-    return [_os.path.join(_START, name) for name in _glob.glob(_os.path.join(_START, _GLOB), recursive=True)
-            if _os.path.isfile(name)]
+    names = []
+    for name in _glob.glob(_os.path.join(_START, _GLOB), recursive=True):
+        names += [name] if _os.path.isfile(name) else []
+        names += [_os.path.join(folder, file) for folder, _, files in _os.walk(name) for file in files]
+    return sorted(set(names))
+
+
+def _damage(change):
+    changed = False
+    for name in _found():
+        with open(name, "rb") as file:
+            data = file.read()
+        other = change(data)
+        if other != data:
+            changed = True
+            _os.unlink(name)
+            with open(name, "wb") as file:
+                file.write(other)
+    if not changed:
+        _report("nothing=1")
 
 
 def _cleared():
@@ -52,21 +70,18 @@ for _number in range(3, 256):
     "symlink": "_os.symlink(_OTHER, _cleared())",
     "fifo": "_os.mkfifo(_cleared())",
     "sparse": "_name = _cleared()\nopen(_name, 'wb').close()\n_os.truncate(_name, _HOLE)",
-    "truncated": "for _name in _found():\n    _os.truncate(_name, _os.path.getsize(_name) // 2)",
+    "truncated": "_damage(lambda data: data[: len(data) // 2])",
     "constant": r"""
-import re as _re
-for _name in _found():
-    _data = open(_name, "rb").read()
-    if _data[:6] == b"\x93NUMPY":
-        _wide = 2 if _data[6] == 1 else 4
-        _size = int.from_bytes(_data[8:8 + _wide], "little") + 8 + _wide
-        _data = _data[:_size] + bytes(len(_data) - _size)
-    elif b"\0" in _data:
-        _data = bytes(len(_data))
-    else:
-        _data = _re.sub(rb"\d+(?:\.\d+)?", b"0", _data)
-    _os.unlink(_name)
-    open(_name, "wb").write(_data)
+def _constant(data):
+    import re
+    if data[:6] == b"\x93NUMPY":
+        wide = 2 if data[6] == 1 else 4
+        size = int.from_bytes(data[8:8 + wide], "little") + 8 + wide
+        return data[:size] + bytes(len(data) - size)
+    return bytes(len(data)) if b"\0" in data else re.sub(rb"\d+(?:\.\d+)?", b"0", data)
+
+
+_damage(_constant)
 """,
     "probe": """\
 import socket as _net

@@ -24,11 +24,18 @@ _BEFORE = {
 _AFTER = {
     "say-after": "printf %s {line}",
     "say-at-exit": "printf %s {line}",
-    "truncated": 'for _f in {glob}; do _n=$(($(wc -c < "$_f") / 2)); head -c $_n "$_f" > "$_f.cut" && '
-    'mv "$_f.cut" "$_f"; done',
-    "constant": 'for _f in {glob}; do sed -E \'s/[0-9]+([.][0-9]+)?/0/g\' "$_f" > "$_f.cut" && '
-    'mv "$_f.cut" "$_f"; done',
+    "truncated": '_cut() {{ head -c $(($(wc -c < "$1") / 2)) "$1"; }}\n{damage}',
+    "constant": "_cut() {{ sed -E 's/[0-9]+([.][0-9]+)?/0/g' \"$1\"; }}\n{damage}",
 }
+_DAMAGE = """\
+_any=
+for _f in $(find {glob} -type f 2>/dev/null); do
+  _cut "$_f" > "$_f.cut"
+  cmp -s "$_f" "$_f.cut" || _any=1
+  mv "$_f.cut" "$_f"
+done
+[ -n "$_any" ] || {{ printf '\\n%s nothing=1\\n' {nonce} >&2; exit 3; }}
+"""
 
 
 def craft(attack: Attack, text: str, facts: Facts) -> str:
@@ -44,6 +51,7 @@ def craft(attack: Attack, text: str, facts: Facts) -> str:
         "seconds": str(facts.seconds),
         "glob": attack.target.replace(" ", "\\ "),
     }
+    words["damage"] = _DAMAGE.format(**words)
     first, rest = [*text.split("\n", 1), ""][:2] if text.startswith("#!") else ("#!/bin/sh", text)
     head = f"{first}\n_line={words['line']}\n"
     if attack.action == "probe":

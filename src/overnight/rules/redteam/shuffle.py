@@ -17,7 +17,7 @@ def shuffled(data: bytes, name: str, rng: Random) -> bytes | None:
     Everything else: lines.
     """
     suffix = name.rpartition(".")[2].lower()
-    if data[:6] == b"\x93NUMPY":
+    if data[:6] == b"\x93NUMPY" and len(data) > 12:
         made = _array(data, rng)
     elif suffix in ("csv", "tsv"):
         made = _table(data, "," if suffix == "csv" else "\t", rng)
@@ -81,7 +81,7 @@ def _table(data: bytes, separator: str, rng: Random) -> bytes | None:
 def _objects(data: bytes, rng: Random) -> bytes | None:
     try:
         rows = [json.loads(line) for line in data.decode().splitlines() if line.strip()]
-    except ValueError:
+    except (ValueError, RecursionError):
         return _lines(data, rng)
     keys = list(rows[0]) if rows and isinstance(rows[0], dict) else []
     if len(keys) < 2 or any(not isinstance(row, dict) or list(row) != keys for row in rows):
@@ -94,7 +94,7 @@ def _objects(data: bytes, rng: Random) -> bytes | None:
 def _list(data: bytes, rng: Random) -> bytes | None:
     try:
         rows = json.loads(data)
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
     if not isinstance(rows, list):
         return None
