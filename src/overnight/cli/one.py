@@ -133,7 +133,7 @@ def show_text(state: "State", experiment: "Experiment", transcripts: "Path") -> 
     if experiment.failure is not None:
         lines += ["", f"failure ({experiment.failure.code}): {one_line(experiment.failure.detail, 400)}"]
         tail = experiment.failure.tail.rstrip("\n")
-        lines += [f"  | {line}" for line in block(tail).split("\n")[-40:]] if tail else []
+        lines += [f"  | {line[:400]}" for line in block(tail).split("\n")[-40:]] if tail else []
     return "\n".join(lines)
 
 

@@ -7,10 +7,12 @@ from overnight.model.contract import Objective
 from overnight.model.state import Experiment, State
 from overnight.report.escape import code, fence, words
 from overnight.report.summary import lineage, percentage
-from overnight.report.text import amount, percent, plural
+from overnight.report.text import amount, escape, percent, plural
 
 LISTED = 20
 DIFFS = 3
+_NAMED = 5
+_LONGEST = 800
 
 
 def certified_changes(state: State) -> tuple[Experiment, ...]:
@@ -122,17 +124,17 @@ def _ranked(state: State, changes: Sequence[Experiment], diffs: Mapping[int, str
 def _commands(state: State, changes: Sequence[Experiment], number: int) -> str:
     final = state.experiments[number].commit
     ranked = sorted(changes, key=lambda change: (-(change.gain or 0.0), change.number))
-    branch = shlex.quote(f"overnight/{state.study}")
+    branch = shlex.quote(escape(f"overnight/{state.study}"))
     lines = [
         f"git diff {_short(state.base)} {_short(final)}",
         f"git branch {branch} {_short(final)}    # all of it as a branch; yours stays as it is",
         _cherry_pick(ranked),
     ]
     paths = sorted({path for change in changes for path in change.paths})
-    if 0 < len(paths) <= 5:
-        quoted = " ".join(shlex.quote(path) for path in paths)
+    quoted = " ".join(shlex.quote(escape(path)) for path in paths[:_NAMED])
+    if 0 < len(paths) <= _NAMED and len(quoted) < _LONGEST:
         lines.append(f"git checkout {_short(final)} -- {quoted}    # only the files, from the top folder")
-    return fence("\n".join(lines), "sh")
+    return fence("\n".join(lines), "sh", width=2 * _LONGEST)
 
 
 def _cherry_pick(ranked: Sequence[Experiment]) -> str:
