@@ -77,7 +77,7 @@ def test_a_failing_run_is_never_served(room):
 
 
 def test_the_judge_has_the_bases_files_and_the_candidate_no_answers(room):
-    train = "echo broken > judge.py; grep \"1 2 3\" answers && exit 9\n" + SERVE
+    train = 'echo broken > judge.py; grep "1 2 3" answers && exit 9\n' + SERVE
     assert lookup(driven(room, train, run="touch here").values, "loss") == 12
 
 
