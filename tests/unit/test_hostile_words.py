@@ -28,7 +28,8 @@ HOSTILE = (
     "<img src=x onerror=alert(1)>[click](javascript:alert(1)) http://evil.example www.evil.example @everyone"
     " | a\tb | $x$ &lt; \\` *b* _i_"
 )
-LONG = HOSTILE + "Z" * 1_000_000
+LONG = HOSTILE + "Z" * 10_000
+HUGE = HOSTILE + "Z" * 1_000_000
 
 
 def hostile_night() -> Groups:
@@ -37,12 +38,12 @@ def hostile_night() -> Groups:
         "summary": LONG, "hypothesis": LONG, "ideas": (LONG, HOSTILE), "note": LONG, "transcript": LONG,
         "paths": (HOSTILE, LONG), "dropped": (LONG,), "parameters": ((HOSTILE, LONG),), "flags": flags, "agent": LONG,
     }  # fmt: skip
-    failure = Failure(code="malformed", detail=LONG, tail=LONG)
+    failure = Failure(code="malformed", detail=LONG, tail=HUGE)
     sign = replace(reading(1.9), tampering=(LONG, HOSTILE), host=HOSTILE)
     return [
         *opened(),
         *baseline(2.0),
-        *tried(1, Outcome.keep, 1.5, gain=0.5, **said),
+        *tried(1, Outcome.keep, 1.5, gain=0.5, **{**said, "summary": HUGE}),
         *tried(2, Outcome.violation, parent=1, breaches=(Breach(path=LONG, rule=HOSTILE, detail=LONG),) * 30, **said),
         *tried(3, Outcome.crash, parent=1, failure=failure, **said),
         *tried(4, Outcome.discard, 1.51, parent=1, gain=-0.005, **said),
@@ -132,7 +133,7 @@ def test_the_table_has_one_row_an_experiment_and_five_columns():
 
 
 def test_the_report_is_text_to_a_renderer():
-    text = render(night(*hostile_night()), diffs={1: f"+{LONG}\n```\n# out\n"}, version="1")
+    text = render(night(*hostile_night()), diffs={1: f"+{HUGE}\n```\n# out\n"}, version="1")
     harmless(text, 60_000)
     html = MarkdownIt("commonmark", {"html": True, "linkify": False}).render(text)
     assert not re.search(r"<(script|img|a|pre/)\b", html)
