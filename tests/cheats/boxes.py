@@ -10,7 +10,7 @@ from catalogue import HONEST, WISH, Cheat, Kind, Word
 from study import Study
 
 from overnight.model.contract import Tier
-from overnight.model.experiment import Trust
+from overnight.model.experiment import Outcome, Trust
 from overnight.model.state import Experiment
 from overnight.model.value import lookup
 from overnight.ports import Sandbox
@@ -90,7 +90,8 @@ def gets_what_it_deserves(studies, cheat: Cheat, kind: Kind, tier: str) -> Exper
     study = studies.own(kind, tier) if through else studies.shared(kind, tier, hurried=cheat.hurried)
     tried = study.attempt(act)
     told = f"{tried.outcome}: {tried.reason} {tried.failure}"
-    assert tried.outcome in verdict.outcomes, told
+    caught = any(reading.tampering for reading in tried.readings)
+    assert tried.outcome in verdict.outcomes or (caught and tried.outcome is Outcome.violation), told
     assert not (tried.failure and BROKEN.search(tried.failure.tail)), f"the cheat itself is broken: {told}"
     if tried.value is None or tried.failure is not None:
         assert reason(tried) in verdict.because, told
