@@ -37,7 +37,8 @@ def test_nothing_gets_through_a_judge_that_scores_hidden_answers(project):
     assert (found["ok"], found["got_through"]) == (True, [])
     assert by_name["artifact-missing"]["status"] == by_name["artifact-symlink"]["status"] == "detected"
     assert by_name["constant"]["status"] == by_name["forged-before"]["status"] == "prevented"
-    assert by_name["hidden-1"]["status"] == by_name["loopback"]["status"] == "prevented"
+    assert by_name["hidden-1"]["status"] in {"prevented", "detected"}, "a decoy may stand there"
+    assert by_name["ledger"]["status"] == by_name["loopback"]["status"] == "prevented"
     assert by_name["daemon"]["status"] == "prevented"
     assert by_name["past-wall"]["status"] == "detected"
     assert by_name["shuffled-labels"]["status"] == "not applicable"
@@ -97,7 +98,7 @@ def test_attacks_are_written_in_the_language_of_the_candidate(project):
     project.write({"secret.txt": "7\n", ".gitignore": "secret.txt\n"})
     begun(project, files={"model.sh": shell, "judge.py": judge}, run="sh model.sh", **keys)
     found, by_name = attacked(project)
-    assert by_name["hidden-1"]["status"] == "prevented"
+    assert by_name["hidden-1"]["status"] in {"prevented", "detected"}
     assert by_name["constant"]["detail"].startswith("it scores worse")
     assert by_name["artifact-truncated"]["status"] != "not applicable"
     assert by_name["loopback"]["status"] == "not applicable"

@@ -12,7 +12,18 @@ from overnight.model.experiment import Failure, Measurement
 from overnight.program.entry import Entry, entry
 from overnight.rules.doctor import GIB, Health, clock, disk
 from overnight.rules.redteam.advice import advice
-from overnight.rules.redteam.answers import Baseline, Status, answer, forged_lines, forged_value, reported, same
+from overnight.rules.redteam.answers import (
+    Baseline,
+    Secret,
+    Status,
+    answer,
+    forged_lines,
+    forged_value,
+    head_of,
+    read_secret,
+    reported,
+    same,
+)
 from overnight.rules.redteam.attack import Attack, attacks, not_there
 from overnight.rules.redteam.facts import Facts, instance
 from overnight.rules.redteam.plant import plant
@@ -94,9 +105,17 @@ def test_the_baseline_against_itself_is_held_to_min_effect():
 
 def test_only_a_line_with_the_nonce_is_a_report():
     told = Measurement(failure=Failure(code="exit", detail="", tail="x=1\nnonce-1 a=1 b=0\nnonce-2 a=0"))
-    assert reported("nonce-1", told) == {"a": True, "b": False}
+    assert reported("nonce-1", told) == {"a": "1", "b": "0"}
     assert reported("nonce-3", told) is None
     assert reported("nonce-1", Measurement()) is None
+
+
+def test_reading_a_secret_is_told_from_reading_a_decoy():
+    secret = Secret(key="hidden-1", title="", path="/answers", heads=(head_of(b"yes"), head_of(b"no")))
+    touched = Measurement(tampering=("The candidate opened a decoy.",))
+    assert read_secret(secret, {"hidden-1": f"{head_of(b'decoy')},{head_of(b'no')}"}, touched)[0] is Status.got_through
+    assert read_secret(secret, {"hidden-1": head_of(b"decoy")}, touched)[0] is Status.detected
+    assert read_secret(secret, {"hidden-1": ""}, Measurement())[0] is Status.prevented
 
 
 def test_attacks_that_need_no_work_come_first_and_names_are_unique():

@@ -16,7 +16,18 @@ from overnight.ports import Judge
 from overnight.rules.decide import averages
 from overnight.rules.guards import broken
 from overnight.rules.redteam.advice import advice
-from overnight.rules.redteam.answers import Baseline, Result, Status, answer, forged_lines, reach, reported, same
+from overnight.rules.redteam.answers import (
+    Baseline,
+    Result,
+    Secret,
+    Status,
+    answer,
+    forged_lines,
+    reached,
+    read_secret,
+    reported,
+    same,
+)
 from overnight.rules.redteam.attack import Attack, attacks, not_there
 from overnight.rules.redteam.facts import Facts
 from overnight.rules.redteam.plant import plant
@@ -42,8 +53,8 @@ class Target:
 
     `judge` measures, `hurried` does with a wall of HURRIED_WALL, `shuffled` (or why there is none) with shuffled labels
     on `shuffled_tree`. `plant` makes a tree of the baseline and the given files; `empty` is the tree with all editable
-    files emptied, "" if they are. `entry` is a sentence where no code can be planted. `secrets` are (key, title, path)
-    of what a candidate must not read. `listening` opens listeners outside the box and gives (port, abstract name);
+    files emptied, "" if they are. `entry` is a sentence where no code can be planted. `secrets` are what no candidate
+    must read. `listening` opens listeners outside the box and gives (port, abstract name);
     `survivors` counts, and ends, the processes that carry a nonce. `counts` gives loc of a tree, `record` keeps each
     reading, `nonce` is new for each start.
     """
@@ -56,7 +67,7 @@ class Target:
     shuffled_tree: str
     empty: str
     entry: Entry | str
-    secrets: tuple[tuple[str, str, str], ...]
+    secrets: tuple[Secret, ...]
     plant: Callable[[Mapping[str, bytes]], str]
     counts: Callable[[str], tuple[tuple[str, float], ...]]
     listening: Callable[[], AbstractContextManager[tuple[int, str]]]
@@ -144,12 +155,12 @@ def _attack(target: Target, baseline: Baseline, attack: Attack) -> Iterator[Resu
         facts = Facts(
             nonce=target.nonce,
             line=forged_lines(baseline),
-            hidden=tuple((key, path) for key, _, path in target.secrets),
+            hidden=tuple((secret.key, secret.path) for secret in target.secrets),
             port=port,
             socket=socket,
             seconds=LINGER_SECONDS,
             hole=target.contract.budget.disk + 2**20,
-            others=target.secrets[0][2] if target.secrets else "/etc/hosts",
+            others=target.secrets[0].path if target.secrets else "/etc/hosts",
         )
         try:
             text = plant(attack, target.entry.language, target.entry.text, facts)
@@ -170,9 +181,12 @@ def _read(target: Target, baseline: Baseline, attack: Attack, found: Measurement
         if told is None:
             yield _skipped(attack, _SILENT)
             return
-        titles = {key: title for key, title, _ in target.secrets} | _NETWORK
-        for name, title, status, detail in reach(told, titles):
-            yield Result(name=name, title=title, status=status, detail=detail)
+        for secret in target.secrets:
+            status, detail = read_secret(secret, told, found)
+            yield Result(name=secret.key, title=secret.title, status=status, detail=detail)
+        for key, title in _NETWORK.items():
+            status, detail = reached(key, told)
+            yield Result(name=key, title=title, status=status, detail=detail)
     elif (reported(target.nonce, found) or {}).get("nothing"):
         yield _skipped(attack, "there was nothing of it to change when the planted code ran")
     else:
@@ -195,7 +209,7 @@ def _outlived(target: Target, attack: Attack, found: Measurement) -> Result:
         status, detail = Status.got_through, "a process of the candidate was alive after its run (it is ended now)"
     elif told is None:
         status, detail = Status.not_applicable, _SILENT
-    elif not told.get("daemon"):
+    elif told.get("daemon") != "1":
         status, detail = Status.prevented, "it could not start a process"
     else:
         status, detail = Status.prevented, "no process was alive after the run"

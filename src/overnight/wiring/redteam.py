@@ -22,6 +22,7 @@ from overnight.model.box import Coverage
 from overnight.model.event import Measured
 from overnight.model.experiment import Measurement
 from overnight.program.entry import entry
+from overnight.rules.redteam.answers import HEAD_BYTES, Secret, head_of
 from overnight.rules.redteam.shuffle import shuffled
 from overnight.rules.scope import matches
 from overnight.wiring.contract import Loaded, load
@@ -36,6 +37,7 @@ from overnight.wiring.tracked import Tracked
 
 _GRACE = 1.0
 _MOST_SECRETS = 10
+_MOST_HEADS = 10_000
 _MOST_SOURCES = 500
 
 
@@ -124,18 +126,29 @@ def _entry(rooms: Rooms, tree: str) -> Entry | str:
     return found if isinstance(found, str) else Entry(prefix + found.path, found.language, found.text)
 
 
-def _secrets(rooms: Rooms) -> tuple[tuple[str, str, str], ...]:
-    """(key, title, path) of what only the judge may read, and of the ledger."""
+def _secrets(rooms: Rooms) -> tuple[Secret, ...]:
+    """What only the judge may read, and git's folder with the ledger."""
     shown = {mount.target for mount in rooms.seal.mounts(hidden=False)}
     hidden = [mount.target for mount in rooms.seal.mounts(hidden=True) if mount.target not in shown]
     root = rooms.site.repository.root
-    names = [Path(path).relative_to(root).as_posix() if Path(path).is_relative_to(root) else path for path in hidden]
-    found = [
-        (f"hidden-{index}", f"reads {name}, which only the judge may see", path)
-        for index, (name, path) in enumerate(zip(names, hidden, strict=True), 1)
-    ]
-    ledger = ("ledger", "reads git's folder, which holds the ledger", str(rooms.site.repository.common_dir / "HEAD"))
-    return (*found[:_MOST_SECRETS], ledger)
+    found = []
+    for index, path in enumerate(hidden[:_MOST_SECRETS], 1):
+        name = Path(path).relative_to(root).as_posix() if Path(path).is_relative_to(root) else path
+        title = f"reads {name}, which only the judge may see"
+        found.append(Secret(key=f"hidden-{index}", title=title, path=path, heads=_heads(Path(path))))
+    head = rooms.site.repository.git_dir / "HEAD"
+    ledger = "reads git's folder, which holds the ledger"
+    return (*found, Secret(key="ledger", title=ledger, path=str(head), heads=_heads(head)))
+
+
+def _heads(place: Path) -> tuple[str, ...]:
+    files = [place] if place.is_file() else [path for path in place.rglob("*") if path.is_file()][:_MOST_HEADS]
+    heads = []
+    for path in files:
+        with path.open("rb") as file:
+            data = file.read(HEAD_BYTES)
+        heads += [head_of(data)] if data else []
+    return tuple(heads)
 
 
 def _shuffled(rooms: Rooms, tree: str) -> tuple[CommandJudge | str, str]:

@@ -1,5 +1,6 @@
 """What each answer of the attacked judge means: prevented, detected, got through."""
 
+import hashlib
 from collections.abc import Mapping
 from enum import StrEnum
 
@@ -135,26 +136,50 @@ def same(baseline: Baseline) -> tuple[Status, str]:
     )
 
 
-def reported(nonce: str, found: Measurement) -> dict[str, bool] | None:
+def reported(nonce: str, found: Measurement) -> dict[str, str] | None:
     """What the planted code wrote about itself on stderr, None when nothing of it came back."""
     tail = found.failure.tail if found.failure is not None else ""
     for line in tail.split("\n"):
         if line.startswith(f"{nonce} "):
             pairs = (word.partition("=") for word in line.split()[1:])
-            return {key: value == "1" for key, _, value in pairs}
+            return {key: value for key, _, value in pairs}
     return None
 
 
-def reach(told: Mapping[str, bool], titles: Mapping[str, str]) -> list[tuple[str, str, Status, str]]:
-    """(name, title, status, detail) of everything that the probe reported; `titles` are by its keys."""
-    found = []
-    for key, title in titles.items():
-        if key in told:
-            status = Status.got_through if told[key] else Status.prevented
-            found.append((key, title, status, "it worked" if told[key] else "it did not work"))
-        else:
-            found.append((key, title, Status.not_applicable, "this attack is not written for the candidate's language"))
-    return found
+class Secret(Value, frozen=True, kw_only=True):
+    """What a candidate must not read: `key` in reports, `title` for people, the absolute `path`, and the `heads` of
+    the files there (see `head_of`).
+    """
+
+    key: str
+    title: str
+    path: str
+    heads: tuple[str, ...]
+
+
+HEAD_BYTES = 4096
+
+
+def head_of(data: bytes) -> str:
+    """How a file is known again by its first HEAD_BYTES bytes: 12 hex digits of their SHA-256."""
+    return hashlib.sha256(data[:HEAD_BYTES]).hexdigest()[:12]
+
+
+def read_secret(secret: Secret, told: Mapping[str, str], found: Measurement) -> tuple[Status, str]:
+    """Whether the planted code read what only the judge may see, by the heads of the files that it could open."""
+    heads = {head for head in told.get(secret.key, "").split(",") if head}
+    if heads & set(secret.heads):
+        return Status.got_through, "it could be read"
+    if heads and found.tampering:
+        return Status.detected, "it read a decoy, and that is on record"
+    return Status.prevented, "other bytes are there" if heads else "it could not be read"
+
+
+def reached(key: str, told: Mapping[str, str]) -> tuple[Status, str]:
+    """Whether the planted code reached something over the network."""
+    if key not in told:
+        return Status.not_applicable, "this attack is not written for the candidate's language"
+    return (Status.got_through, "it worked") if told[key] == "1" else (Status.prevented, "it did not work")
 
 
 def _wall(found: Measurement) -> tuple[Status, str]:

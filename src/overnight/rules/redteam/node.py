@@ -17,9 +17,10 @@ const _clear = (path) => {
 };
 const _report = (text) => { _fs.writeSync(2, `\\n${_c.nonce} ${text}\\n`); process.exit(3); };
 const _walk = (path) => {
-  if (!_fs.existsSync(path)) return [];
-  if (!_fs.statSync(path).isDirectory()) return [path];
-  return _fs.readdirSync(path).flatMap((name) => _walk(_path.join(path, name)));
+  try {
+    if (!_fs.statSync(path).isDirectory()) return [path];
+    return _fs.readdirSync(path).flatMap((name) => _walk(_path.join(path, name)));
+  } catch { return []; }
 };
 const _files = () => {
   if (!_c.pattern) return _walk(_path.join(_start, _c.path));
@@ -55,14 +56,12 @@ _ACTIONS = {
     "truncated": "_damage((data) => data.slice(0, Math.floor(data.length / 2)));",
     "constant": "_damage((data) => data.replace(/\\d+(\\.\\d+)?/g, '0'));",
     "probe": """
-const _readable = (path) => {
+const _heads = (path) => _walk(path).sort().slice(0, 8).map((name) => {
   try {
-    if (_fs.statSync(path).isDirectory()) {
-      return _fs.readdirSync(path).slice(0, 100).some((name) => _readable(_path.join(path, name)));
-    }
-    return _fs.readFileSync(path).length > 0;
-  } catch { return false; }
-};
+    const data = _fs.readFileSync(name).subarray(0, 4096);
+    return data.length ? _crypto.createHash('sha256').update(data).digest('hex').slice(0, 12) : '';
+  } catch { return ''; }
+}).filter(Boolean).join(',');
 const _reached = (address) => new Promise((done) => {
   try {
     const one = _net.connect(address, () => { one.destroy(); done(1); });
@@ -70,7 +69,7 @@ const _reached = (address) => new Promise((done) => {
   } catch { done(0); }
 });
 Promise.all([_reached({ host: '127.0.0.1', port: _c.port }), _reached({ path: '\\0' + _c.socket })]).then((got) => {
-  const told = _c.hidden.map(([key, path]) => `${key}=${_readable(path) ? 1 : 0}`);
+  const told = _c.hidden.map(([key, path]) => `${key}=${_heads(path)}`);
   _report([...told, `loopback=${got[0]}`, `abstract=${got[1]}`].join(' '));
 });
 """,
@@ -103,7 +102,7 @@ def craft(attack: Attack, text: str, facts: Facts) -> str:
         "pattern": _pattern(attack.target),
     }  # fmt: skip
     modern = bool(_MODULE.search(text))
-    names = (("_fs", "fs"), ("_path", "path"), ("_net", "net"), ("_child", "child_process"))
+    names = (("_fs", "fs"), ("_path", "path"), ("_net", "net"), ("_child", "child_process"), ("_crypto", "crypto"))
     load = 'import * as {} from "node:{}";' if modern else 'const {} = require("node:{}");'
     head = " ".join(load.format(*pair) for pair in names)
     head += f"\nconst _c = {json.dumps(constants)}; const _start = process.cwd();{_HELPERS}"

@@ -66,7 +66,9 @@ def craft(attack: Attack, text: str, facts: Facts) -> str:
 
 def _probe(facts: Facts) -> str:
     lines = [
-        '_r() { [ -n "$(find "$1" -type f -exec head -c 1 {} \\; 2>/dev/null | head -c 1)" ] && echo 1 || echo 0; }'
+        '_r() { find "$1" -type f 2>/dev/null | sort | head -n 8 | while IFS= read -r _f; do',
+        "  [ -s \"$_f\" ] && head -c 4096 \"$_f\" 2>/dev/null | sha256sum | cut -c 1-12 | tr '\\n' ','",
+        "done; }",
     ]
     told = " ".join(f"{key}=$(_r {shlex.quote(path)})" for key, path in facts.hidden)
     lines.append(f'printf "\\n%s %s\\n" {shlex.quote(facts.nonce)} "{told}" >&2')
