@@ -57,6 +57,7 @@ def redteam(
             _begin(ready, str(site.program))
         status("reading the unchanged code")
         baseline = read_baseline(ready.target, 1 if quick else 2)
+        status("")
         if not json:
             say(_expected(ready.target, baseline, quick=quick))
         for result in attacked(ready.target, baseline, quick=quick, tell=lambda attack: status(_now(attack))):

@@ -159,7 +159,7 @@ def _against_itself(
         values = [value for run in readings if (value := lookup(run.values, metric)) is not None]
         if not wants_reading(values, [run.seconds for run in readings], night):
             break
-        tell(f"reading the unchanged code, the {len(readings) + 1}. time")
+        tell(f"reading the unchanged code ({len(readings) + 1})")
         readings.append(judge.measure(tree, len(readings)))
         if readings[-1].failure is not None:
             break

@@ -103,16 +103,17 @@ def agents(environment: Mapping[str, str]) -> Finding:
 def interpreter(environment: Mapping[str, str], folder: Path, programs: tuple[str, ...]) -> Iterator[Finding]:
     """The Python that runs overnight, and what each of `programs` is in the person's shell."""
     text = f"{platform.python_version()} at {sys.executable} runs overnight ($OVERNIGHT_PYTHON)"
-    yield Finding(name="python", health=Health.ok, text=text)
+    yield Finding(name="overnight's python", health=Health.ok, text=text)
     shell = Shell(environment, folder)
     for program in dict.fromkeys(programs):
         place = shell.find(program)
+        name = f"program {program}"
         if place is None:
             remedy = "Install it, or correct `run` in program.md."
-            yield Finding(name=program, health=Health.problem, text="is not on your PATH", next=remedy)
+            yield Finding(name=name, health=Health.problem, text="is not on your PATH", next=remedy)
         else:
             real = place.resolve()
-            yield Finding(name=program, health=Health.ok, text=f"{place}" + (f" -> {real}" if real != place else ""))
+            yield Finding(name=name, health=Health.ok, text=f"{place}" + (f" -> {real}" if real != place else ""))
 
 
 def _worked(command: list[str]) -> bool:

@@ -114,7 +114,10 @@ def _attackable(rooms: Rooms, loaded: Loaded) -> Attackable:
         nonce=f"overnight-{secrets.token_hex(8)}",
         seed=secrets.randbelow(2**31),
     )
-    return Attackable(target, coverage, (*loaded.notices, *rooms.toolchain.warnings), finish)
+    said = tuple(notice for notice in loaded.notices if notice not in loaded.warnings)
+    count = len(loaded.warnings)
+    more = (f"program.md has {count} warning{'s' if count > 1 else ''}: `overnight check` shows them",) if count else ()
+    return Attackable(target, coverage, (*said, *more, *rooms.toolchain.warnings), finish)
 
 
 def _entry(rooms: Rooms, tree: str) -> Entry | str:

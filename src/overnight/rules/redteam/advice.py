@@ -49,9 +49,12 @@ def scored(contract: Contract) -> str:
     name = contract.objective.metric
     if name in BUILT_IN_METRICS:
         return missing_guard(contract)
+    honest = (
+        "In a karpathy repository `overnight init --honest` writes such a judge for you. " if contract.inferred else ""
+    )
     return (
-        "Let the candidate write what it found to a file, and let a command of your own give the number. Write into "
-        "program.md:\n"
+        f"{honest}Let the candidate write what it found to a file, and let a command of your own give the number. "
+        "Write into program.md:\n"
         f"run: {contract.run}   # writes out.txt; what it prints no longer counts\n"
         "artifacts: [out.txt]\n"
         f'score: python judge.py   # yours, outside `edit`: reads out.txt, prints "{name}: NUMBER"\n'
@@ -70,7 +73,8 @@ def _checked(contract: Contract, target: str) -> str:
 def _labels(contract: Contract) -> str:
     judge = contract.score or (contract.drive.judge if contract.drive else contract.run)
     return (
-        f"Correct `labels` in program.md if it names the wrong files; else let the judge read them: `{judge}` does not."
+        "Correct `labels` in program.md if it names files that the candidate starts from; name only those that the "
+        f"judge compares with. If it does: let the judge read them, `{judge}` does not."
     )
 
 
