@@ -94,7 +94,7 @@ def gets_what_it_deserves(studies, cheat: Cheat, kind: Kind, tier: str) -> Exper
     assert tried.outcome in verdict.outcomes or (caught and tried.outcome is Outcome.violation), told
     assert not (tried.failure and BROKEN.search(tried.failure.tail)), f"the cheat itself is broken: {told}"
     if tried.value is None or tried.failure is not None:
-        assert reason(tried) in verdict.because, told
+        assert caught or reason(tried) in verdict.because, told
     elif verdict.worse:
         assert tried.value >= HONEST, told
     else:

@@ -35,11 +35,11 @@ def refused(left, judge, *globs, largest=MEBIBYTE) -> str:
 
 
 def test_matching_files_are_copied_and_nothing_else(left, judge):
-    (left / "out" / "pred.npy").write_bytes(b"\x00\x01")
+    (left / "out" / "pred.bin").write_bytes(b"\x00\x01")
     (left / "out" / "notes.txt").write_text("secret plans")
-    assert freeze(left, judge, ("out/*.npy",), largest=MEBIBYTE) == ("out/pred.npy",)
-    assert (judge / "out" / "pred.npy").read_bytes() == b"\x00\x01"
-    assert [path.name for path in (judge / "out").iterdir()] == ["pred.npy"]
+    assert freeze(left, judge, ("out/*.bin",), largest=MEBIBYTE) == ("out/pred.bin",)
+    assert (judge / "out" / "pred.bin").read_bytes() == b"\x00\x01"
+    assert [path.name for path in (judge / "out").iterdir()] == ["pred.bin"]
 
 
 def test_globs_count_from_the_folder_of_the_program(left, judge):

@@ -138,6 +138,11 @@ def test_an_artefact_can_not_become_part_of_the_judge(artifacts, code):
     assert code in codes({"score": "python judge.py", "artifacts": artifacts})
 
 
+@pytest.mark.parametrize("glob", ["out/model.pt", "out/*.pkl", "out/model.JOBLIB"])
+def test_an_artefact_that_runs_code_when_it_is_loaded_is_named_with_the_reason(glob):
+    assert codes({"score": "python judge.py", "artifacts": (glob,)}) == ["artifact-runs-code"]
+
+
 def test_artefacts_and_score_go_together():
     assert codes({"artifacts": ("out/x",)}) == ["artifacts-unused"]
     assert codes({"score": "python judge.py"}) == ["score-blind"]

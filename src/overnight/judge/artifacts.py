@@ -1,6 +1,7 @@
 """What a dead candidate hands over: regular files that the contract names, copied without trusting anything.
 
-Does not know what the files mean. A candidate may write any bytes into them; the judge that reads them must cope.
+Does not know what the files mean, only whether they can be of the kind that their names say. A candidate may write any
+bytes into them; the judge that reads them must cope.
 """
 
 import errno
@@ -11,6 +12,7 @@ from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
+from overnight.judge.formats import wrong_format
 from overnight.judge.scratch import discard, listed, opened
 from overnight.judge.tail import quote
 from overnight.model.experiment import Failure
@@ -32,18 +34,18 @@ def freeze(  # noqa: PLR0913 -- every argument is a fact about this one hand-ove
 
     Globs and returned paths count from `folder` in both. `into` holds the judge's own tree: nothing there is
     replaced and no link in it is followed. Every glob must match at least one file. Only regular files with one
-    name go over, never code that the judge's interpreter could import; each and all together at most `largest`
-    bytes (holes count). What is at or below the paths `ignore` (places of our own mounts, from `source`) and in folders
-    deeper than 64 is not looked at.
+    name go over, of the kind that their names say (`wrong_format`), never code that the judge's interpreter could
+    import; each and all together at most `largest` bytes (holes count). What is at or below the paths `ignore`
+    (places of our own mounts, from `source`) and in folders deeper than 64 is not looked at.
 
-    Failure `artifact`: missing, not a regular file, too large, or in the way of a file of the judge.
+    Failure `artifact`: missing, not a regular file, too large, of the wrong kind, or in the way of a file of the judge.
     """
     start = tuple(part for part in folder.split("/") if part)
     taken: list[str] = []
     left = largest
     try:
         for path, parent in _candidates(source, start, globs, ignore):
-            left -= _copy(path, parent, _Target(into, start), left)
+            left -= _copy(path, parent, _Target(into, start), left, globs)
             taken.append(path)
     except RefusedError as refused:
         return Failure(code="artifact", detail=str(refused))
@@ -137,7 +139,7 @@ class _Target(NamedTuple):
             raise RefusedError(detail) from None
 
 
-def _copy(path: str, parent: int, target: _Target, left: int) -> int:
+def _copy(path: str, parent: int, target: _Target, left: int, globs: Sequence[str]) -> int:
     """Copy one file, whose folder is open as `parent`, and return its size."""
     name = path.rsplit("/", 1)[-1]
     shown = quote(path)
@@ -154,8 +156,13 @@ def _copy(path: str, parent: int, target: _Target, left: int) -> int:
         reading = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK, dir_fd=parent)
     except PermissionError:
         raise RefusedError(f"Artefact {shown} cannot be read.") from None
-    with os.fdopen(reading, "rb") as source, os.fdopen(target.create(path), "wb") as copy:
-        shutil.copyfileobj(source, copy)
+    with os.fdopen(reading, "rb") as source:
+        wrong = wrong_format(path, source, status.st_size, globs=globs, largest=left)
+        if wrong:
+            raise RefusedError(f"Artefact {shown} {wrong}.")
+        source.seek(0)
+        with os.fdopen(target.create(path), "wb") as copy:
+            shutil.copyfileobj(source, copy)
     return status.st_size
 
 

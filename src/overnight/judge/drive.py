@@ -125,7 +125,7 @@ def broken_off(talk: Conversation) -> Failure | None:
     """Why the conversation does not count, naming the side that broke it; None when it does."""
     sides = [(served, "`serve`") for served in (*talk.earlier, talk.candidate)]
     for completed, who in (*sides, (talk.judge, "`drive.judge`")):
-        failure = stopped(completed, who)
+        failure = stopped(completed, who, private=completed is talk.judge)
         ours = completed is not talk.judge and completed.stopped == "cancelled"
         if failure is not None and not (ours and failure.code == "cancelled"):
             return failure
@@ -141,7 +141,7 @@ def broken_off(talk: Conversation) -> Failure | None:
         detail = f"{judge}; the candidate's {candidate}."
     served = b"".join(side.stderr for side in (*talk.earlier, talk.candidate))
     said = (b"serve:\n", served, b"drive.judge:\n", talk.judge.stdout, talk.judge.stderr)
-    return Failure(code="driver", detail=detail, tail=tail(*said))
+    return Failure(code="driver", detail=detail, tail=tail(*said), private=True)
 
 
 def _pipe(stack: ExitStack) -> tuple[io.FileIO, io.FileIO]:

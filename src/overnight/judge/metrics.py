@@ -14,12 +14,13 @@ _DECIMAL = re.compile(r"[+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]+)
 _NON_FINITE = re.compile(r"[+-]?(?:nan|inf|infinity)", re.IGNORECASE | re.ASCII)
 
 
-def parse(output: bytes, names: Sequence[str]) -> dict[str, float] | Failure:
+def parse(output: bytes, names: Sequence[str], *, private: bool = False) -> dict[str, float] | Failure:
     """The finite numbers printed for `names`, the first of which is the objective and must be there.
 
     A line (ended by a line feed or a carriage return) is read if it is `METRIC name=value`, `name: value` or one
     JSON object, and only for names that are asked for. Built-in metrics are measured, not printed: they are
-    never read here, and a built-in objective is not missed. -0.0 is 0.0. Never raises, whatever the bytes.
+    never read here, and a built-in objective is not missed. -0.0 is 0.0. Never raises, whatever the bytes. With
+    `private`, what was printed is in no failure's detail, only in its tail: it may be an answer.
 
     Failures: `twice` (one name printed twice, in whatever spelling), `malformed`, `non-finite`, `no-metric`.
     """
@@ -33,13 +34,14 @@ def parse(output: bytes, names: Sequence[str]) -> dict[str, float] | Failure:
                 return Failure(code="twice", detail=f"{name} was printed twice; each metric must be printed once.")
             number = _number(name, spelled)
             if isinstance(number, Failure):
-                return number
+                return _told_to_the_person(name, spelled, number) if private else number
             values[name] = number
     if names and names[0] in wanted and names[0] not in values:
         return Failure(
             code="no-metric",
             detail=f'{names[0]} was not printed; the judge must print one line "{names[0]}: NUMBER".',
             tail=tail(output),
+            private=private,
         )
     return values
 
@@ -92,6 +94,12 @@ def _json_spelling(value: object) -> str:
         case None:
             return "null"
     return "true" if value else "false"
+
+
+def _told_to_the_person(name: str, spelled: str, number: Failure) -> Failure:
+    what = "not finite" if number.code == "non-finite" else "no decimal number"
+    detail = f"The judge printed a value of {name} that is {what}."
+    return Failure(code=number.code, detail=detail, tail=f"{name}: {quote(spelled)}", private=True)
 
 
 def _number(name: str, spelled: str) -> float | Failure:

@@ -36,25 +36,28 @@ class FailedError(Exception):
         super().__init__(failure.detail)
 
 
-def stopped(completed: Completed, who: str) -> Failure | None:
-    """The failure of a command that was not allowed to end by itself; `who` begins the sentence."""
+def stopped(completed: Completed, who: str, *, private: bool = False) -> Failure | None:
+    """The failure of a command that was not allowed to end by itself; `who` begins the sentence.
+
+    `private`: the command sees hidden files.
+    """
     said = tail(completed.stdout, completed.stderr)
     if completed.slept:
         detail = "The machine was suspended during the run, so its times mean nothing."
-        return Failure(code="slept", detail=detail, tail=said)
+        return Failure(code="slept", detail=detail, tail=said, private=private)
     reason = completed.stopped or ("output" if completed.flooded else "")
     if not reason:
         return None
     code, what = _STOPPED[reason]
-    return Failure(code=code, detail=f"{who} {what}.", tail=said)
+    return Failure(code=code, detail=f"{who} {what}.", tail=said, private=private)
 
 
-def failed(completed: Completed, who: str) -> Failure | None:
-    """The failure of a command that was stopped or did not exit with 0."""
-    failure = stopped(completed, who)
+def failed(completed: Completed, who: str, *, private: bool = False) -> Failure | None:
+    """The failure of a command that was stopped or did not exit with 0; `private` as in `stopped`."""
+    failure = stopped(completed, who, private=private)
     if failure is None and completed.code != 0:
         said = tail(completed.stdout, completed.stderr)
-        return Failure(code="exit", detail=f"{who} {ending(completed.code)}.", tail=said)
+        return Failure(code="exit", detail=f"{who} {ending(completed.code)}.", tail=said, private=private)
     return failure
 
 

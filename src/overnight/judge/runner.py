@@ -154,7 +154,7 @@ class CommandJudge:
             output = self._score(reading, score, tree)
         else:
             output = used[-1].stdout
-        numbers = parse(output, contract.metric_names())
+        numbers = parse(output, contract.metric_names(), private=bool(drive or score))
         if isinstance(numbers, Failure):
             raise FailedError(numbers)
         self._guard(reading)
@@ -181,7 +181,7 @@ class CommandJudge:
             raise FailedError(taken)
         reading.watch.handed_over(tree / contract.folder, taken)
         completed = self._execute(self._boxes.judge(tree, command, self._words(reading)))
-        _raise(failed(completed, "`score`"))
+        _raise(failed(completed, "`score`", private=True))
         return completed.stdout
 
     def _drive(self, reading: _Reading, drive: Drive, candidate: Path, used: list[Completed]) -> bytes:

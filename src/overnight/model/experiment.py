@@ -111,7 +111,8 @@ class Change(Value, frozen=True, kw_only=True):
 
 class Failure(Value, frozen=True, kw_only=True):
     """Why there is no number. `code` is one short stable word, `detail` a sentence, `tail` the last output
-    lines (hostile text: escape before showing).
+    lines (hostile text: escape before showing). `private`: a judge that sees hidden files printed some of `tail`; it
+    is for the person alone, and never for an agent. `detail` may always be shown.
     """
 
     code: Literal[
@@ -120,6 +121,7 @@ class Failure(Value, frozen=True, kw_only=True):
     ]  # fmt: skip
     detail: str
     tail: str = ""
+    private: bool = False
 
 
 class Measurement(Value, frozen=True, kw_only=True):

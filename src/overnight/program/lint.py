@@ -10,6 +10,7 @@ from overnight.model.problem import Problem, Severity
 from overnight.program.commands import files_named, script_of, tests_of
 from overnight.program.facts import Facts
 from overnight.program.findings import nearest
+from overnight.program.formats import runs_code
 from overnight.program.holes import OPEN_HOLES, open_holes, split_sources
 from overnight.program.imports import imported
 from overnight.program.overlaps import named_in, overlap
@@ -137,6 +138,15 @@ class _Inspector:
             self._add(
                 "artifact-code", message, at="artifacts", fix="Hand over data only, in a folder of its own: out/*.npy"
             )
+        for index, glob in enumerate(self._contract.artifacts):
+            suffix = runs_code(glob)
+            if suffix and not glob.startswith("!"):
+                message = (
+                    f"`{glob}` lets a candidate hand over a {suffix} file: to load that is to run the candidate's code "
+                    "inside the judge, which can then print any number."
+                )
+                fix = "Hand over data: .npy, .json, .csv, .safetensors. Or load it in `run`, and hand over its output."
+                self._warn("artifact-runs-code", message, at=f"artifacts.{index}", fix=fix)
         if self._contract.artifacts and not self._contract.score:
             message = "`artifacts` has no effect without `score`: nothing would read them."
             self._warn("artifacts-unused", message, at="artifacts")
