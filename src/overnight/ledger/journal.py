@@ -15,7 +15,7 @@ from overnight.ledger.compact import Compaction
 from overnight.ledger.damage import Damage
 from overnight.ledger.disk import exclusive, explained, make_folders
 from overnight.ledger.log import Log
-from overnight.ledger.objects import MissingObjectError, Objects, Reader
+from overnight.ledger.objects import MissingObjectError, Objects
 from overnight.ledger.place import locate
 from overnight.ledger.reach import Reach, loose_entries
 from overnight.ledger.recovery import Recovery
@@ -142,8 +142,8 @@ class Journal:
         present = self.head()
         if present != head:
             raise ConflictError(f"{self._place.ref} is at {present[:12] or 'nothing'}, not at {head[:12] or 'nothing'}")
-        if candidate and not self._objects.is_loose_commit(candidate):
-            self._require_commit(self._objects.reader(), candidate)
+        if candidate:
+            self._require_commit(candidate)
         if not head:
             self._objects.write("tree", b"")
         parent = head or self._objects.write("commit", entries.root(self._place.study))
@@ -199,10 +199,9 @@ class Journal:
             with self._log.record(tip, self._unlogged(tip)):
                 pass
 
-    @staticmethod
-    def _require_commit(reader: Reader, candidate: str) -> None:
+    def _require_commit(self, candidate: str) -> None:
         try:
-            reader.commit(candidate)
+            self._objects.commit(candidate)
         except MissingObjectError as error:
             raise ValueError(f"the candidate is not a commit of this repository: {error}") from error
 

@@ -89,14 +89,6 @@ class Objects:
         if shared & stat.S_IWGRP:
             folder.chmod(shared)
 
-    def is_loose_commit(self, oid: str) -> bool:
-        """Whether `oid` is a loose object and a commit; says nothing about packs."""
-        try:
-            with open(self._file(oid), "rb") as file:  # noqa: PTH123 - text, as in `write`
-                return zlib.decompressobj().decompress(file.read(64), 7) == b"commit "
-        except (OSError, zlib.error):
-            return False
-
     def loose_file(self, oid: str) -> bytes | None:
         """The file of loose object `oid` as it is, or None if it is not loose."""
         try:

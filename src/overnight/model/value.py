@@ -47,13 +47,11 @@ def _mentions_float(hint: object) -> bool:
 
 
 def _require_finite(name: str, value: object) -> None:
-    if isinstance(value, float):
-        if not math.isfinite(value):
-            raise ValueError(f"{name} must be a finite number, not {value}")
-    elif isinstance(value, tuple):
+    if isinstance(value, tuple):
         for item in value:
-            if isinstance(item, float | tuple):
-                _require_finite(name, item)
+            _require_finite(name, item)
+    elif isinstance(value, float) and not math.isfinite(value):
+        raise ValueError(f"{name} must be a finite number, not {value}")
 
 
 def canonical(value: Any) -> bytes:
