@@ -13,6 +13,7 @@ from typing import Any
 
 import msgspec
 import typer
+from flags import flags_page
 from msgspec import inspect
 
 from overnight.cli.main import app
@@ -23,7 +24,6 @@ from overnight.program import units
 from overnight.program.document import Document
 from overnight.program.refusals import not_enforced
 from overnight.report.summary import Numbers, row
-from overnight.rules.review import RULES
 
 FOLDER = Path(__file__).resolve().parent.parent / "docs" / "reference"
 MADE = "<!-- made by tools/reference.py: change the code, not this page -->"
@@ -83,25 +83,6 @@ Every command takes `--json`. Each document is one line of ASCII. Numbers are fi
 
 ## `overnight status --json`
 """
-_FLAGS_HEAD = f"""# Flags on a change
-
-{MADE}
-
-Before a candidate is measured, rules look at the text that its change adds. What they find is a flag: a word, a path, a
-line and a sentence. `overnight show N` lists the flags of an experiment, `overnight log` counts them beside its words,
-the report lists those of kept changes under "Violations and tampering", and `--json` has them all.
-
-A flag is advice. It changes no verdict and stops nothing, honest code has flags too, and a change without one is not
-therefore honest. Only what a change adds is looked at: code that was there before, or has only moved, has no flag. At
-most three flags of a rule in a file are listed, and twenty of a change.
-
-Python is read as a syntax tree, without running or importing any of it. Other languages, and Python that cannot be
-parsed, are read line by line with fewer rules; in prose and data only the rules marked "any text" look.
-
-The sentence of a flag is "`what was found` ..." and then:
-
-| flag | says of what was found that it | where |
-|---|---|---|"""
 _LOG_HEAD = """## `overnight log --json`
 
 One object a line, in order of number: the baseline is number 0. Only judged experiments.
@@ -140,9 +121,9 @@ _HELD = {
     "unit": "shown in reports",
     "metrics": "recorded",
     "agent.use": "yes, unless `--agent` says otherwise",
-    "budget.memory": "yes, softly: looked at every 20 ms",
-    "budget.pids": "yes, softly: looked at every 20 ms",
-    "budget.cpu_seconds": "yes, softly: looked at every 20 ms",
+    "budget.memory": "yes; by the kernel in the tier capped, else softly: looked at every 20 ms",
+    "budget.pids": "yes; by the kernel in the tier capped, else softly: looked at every 20 ms",
+    "budget.cpu_seconds": "yes, softly: looked at every 20 to 50 ms",
     "budget.disk": "yes, softly: looked at every 100 ms; one file never grows beyond it",
     "budget.cpus": "yes: pinned to so many cores, which others may use too",
     "budget.strict": "yes; no box of this version has hard limits, so `true` is refused on every machine",
@@ -362,17 +343,6 @@ _ROW = {
 }
 
 
-def flags_page() -> str:
-    """docs/reference/flags.md."""
-    python = {"check-removed", "special-method", "hidden-data", "judge", "metric-line"}
-    anywhere = {"instructions", "invisible", "literal", "unread", "seed-only", "binary"}
-    lines = [_FLAGS_HEAD]
-    for word, said in RULES.items():
-        where = "any text" if word in anywhere else "Python" if word in python else "code"
-        lines.append(f"| `{word}` | {said} | {'names of new files' if word == 'startup' else where} |")
-    return "\n".join(lines) + "\n"
-
-
 def _folded(text: str | None) -> list[str]:
     return introspect.cleandoc(text or "").splitlines()
 
@@ -386,7 +356,7 @@ def _cell(text: str) -> str:
 
 
 PAGES = {"contract.md": contract_page, "commands.md": commands_page, "events.md": events_page, "json.md": json_page,
-         "flags.md": flags_page}  # fmt: skip
+         "flags.md": lambda: flags_page(MADE)}  # fmt: skip
 
 
 def main() -> int:
