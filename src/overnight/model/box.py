@@ -56,6 +56,7 @@ class Coverage(Value, frozen=True, kw_only=True):
 
     Without `mounts` a command runs at the real paths of the machine: mounts are ignored, `cwd` is a real folder.
     With `private_network` what it starts is a `Networked`: each box has a loopback of its own, which we can enter.
+    Without `descriptors` a box that hands on `fds` is refused.
     """
 
     tier: Tier
@@ -63,6 +64,7 @@ class Coverage(Value, frozen=True, kw_only=True):
     limits: Literal["hard", "soft", "none"]
     mounts: bool = True
     private_network: bool = False
+    descriptors: bool = True
     covers: tuple[str, ...] = ()
     lacks: tuple[str, ...] = ()
 

@@ -70,11 +70,24 @@ def _contained() -> Provable:
     return Bubblewrap()
 
 
+def _container() -> Provable:
+    from overnight.sandbox.container import Container  # noqa: PLC0415 - each kind of box is loaded when it is wanted
+
+    _require_linux("a container whose processes can be watched")
+    return Container()
+
+
 def _confined() -> Provable:
     from overnight.sandbox.confined import Confined  # noqa: PLC0415 - each kind of box is loaded when it is wanted
 
     _require_linux("Landlock")
     return Confined()
+
+
+def _fs_net() -> Provable:
+    from overnight.sandbox.seatbelt import Seatbelt  # noqa: PLC0415 - each kind of box is loaded when it is wanted
+
+    return Seatbelt()
 
 
 def _none() -> Provable:
@@ -86,7 +99,9 @@ def _none() -> Provable:
 RUNGS: tuple[Rung, ...] = (
     Rung("capped", Tier.capped, _capped),
     Rung("contained", Tier.contained, _contained),
+    Rung("container", Tier.container, _container, by_name_only=True),
     Rung("confined", Tier.confined, _confined),
+    Rung("fs+net", Tier.fs_net, _fs_net),
     Rung("none", Tier.none, _none),
 )
 

@@ -129,10 +129,13 @@ print([number for number in range(3, 256) if is_open(number)])
         require(completed.stdout == b"''\n[]\n", f"only 0, 1 and 2 are open, and 0 is empty: {completed.stdout!r}")
 
     def test_descriptors_can_be_given(self, tmp_path: Path) -> None:
-        """As the pipes between a judge and a candidate are."""
+        """As the pipes between a judge and a candidate are; a box that takes no further ones says so, and refuses."""
+        further = self.sandbox().covers().descriptors
         (read, write), (back, answer), (more, extra) = os.pipe(), os.pipe(), os.pipe()
-        program = f"import os, sys; os.write({extra}, b'extra'); sys.stdout.write(sys.stdin.read().upper())"
-        running = self.sandbox().start(self.box(tmp_path, program, stdin=read, stdout=answer, fds=(extra,)))
+        more_words = f"os.write({extra}, b'extra'); " if further else ""
+        program = f"import os, sys; {more_words}sys.stdout.write(sys.stdin.read().upper())"
+        given = self.box(tmp_path, program, stdin=read, stdout=answer, fds=(extra,) if further else ())
+        running = self.sandbox().start(given)
         for descriptor in (read, answer, extra):
             os.close(descriptor)
         os.write(write, b"hello")
@@ -141,7 +144,7 @@ print([number for number in range(3, 256) if is_open(number)])
         completed = running.wait()
         os.close(back)
         os.close(more)
-        require(got == (b"HELLO", b"extra"), f"stdin, stdout and fds are the ones given: {got}")
+        require(got == (b"HELLO", b"extra" if further else b""), f"stdin, stdout and fds are the ones given: {got}")
         require(completed.stdout == b"", "what goes to a given stdout is not captured")
 
     def test_our_environment_is_not_inherited(self, tmp_path: Path) -> None:
