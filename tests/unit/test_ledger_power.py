@@ -141,7 +141,8 @@ def test_a_proposal_whose_files_were_lost_is_given_up_in_words(night, tmp_path, 
     go_on(Journal(repo / ".git", "s"))
     (words,) = told(Journal(repo / ".git", "s"))
     assert "1 damaged object of unfinished writes removed" in words
-    assert "proposal after the last of them may be lost" in words
+    assert "the ref set to the last durable entry" in words
+    assert "a proposal that came after the last of them may be lost" in words
 
 
 def test_a_second_cut_while_it_is_being_put_right_is_put_right(night, tmp_path, monkeypatch):

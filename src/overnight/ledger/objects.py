@@ -127,7 +127,7 @@ class Objects:
         """Loose objects of the last `when` seconds since 1970 on whose bytes do not match their name."""
         for folder in self.folder.glob("[0-9a-f][0-9a-f]"):
             for path in folder.glob("?" * 38):
-                if path.stat().st_mtime >= when and not _sound(path):
+                if _written(path) >= when and not _sound(path):
                     yield path
 
     def reader(self) -> "Reader":
@@ -167,11 +167,20 @@ def _verified(oid: str, file: bytes) -> tuple[int, bytes]:
     return _split(whole)
 
 
+def _written(path: Path) -> float:
+    try:
+        return path.stat().st_mtime
+    except FileNotFoundError:  # packed by somebody's git in this moment
+        return 0.0
+
+
 def _sound(path: Path) -> bool:
     try:
         _verified(path.parent.name + path.name, path.read_bytes())
     except zlib.error:
         return False
+    except FileNotFoundError:  # same
+        pass
     return True
 
 

@@ -77,7 +77,6 @@ class Recovery:
             OSError: the disk failed; it can be run again.
         """
         head = self.head()
-        durable = self._log.tail().head
         again = self._restore()
         unfinished = self._remove_damaged()
         moved = self._moved(head)
@@ -85,14 +84,17 @@ class Recovery:
             self._ref.put(head)
         self._objects.spare = {}
         self._done = True
-        if not again and not unfinished and not moved:
+        done = (
+            *((f"{_count(again, 'object')} of the history written again from its log",) if again else ()),
+            *((f"{_count(unfinished, 'damaged object')} of unfinished writes removed",) if unfinished else ()),
+            *(("the ref set to the last durable entry",) if moved else ()),
+        )
+        if not done:
             return ""
-        lost = moved and head == durable
+        lost = "; a question or a proposal that came after the last of them may be lost and is then asked again"
         return (
-            f"the machine went down before everything was on the disk: {_count(again, 'object')} of the history "
-            f"written again from its log, {_count(unfinished, 'damaged object')} of unfinished writes removed. "
-            "Every measurement and verdict is there"
-            + ("; a question or a proposal after the last of them may be lost and is then asked again" if lost else "")
+            f"the machine went down before everything was on the disk: {', '.join(done)}. Every measurement and "
+            f"verdict is there{lost if moved else ''}"
         )
 
     def _moved(self, head: str) -> bool:
