@@ -1,5 +1,9 @@
 """Judges with a second process, as a person meets them."""
 
+import json
+import os
+import venv
+
 import pytest
 from person import PROGRAM
 
@@ -54,3 +58,33 @@ def test_a_box_without_a_network_of_its_own_is_refused_before_the_night(served):
         done = served.overnight(*command, "--isolation", "none", code=2)
         assert "drive.over: port needs a box with a network of its own" in done.stdout + done.stderr
         assert "over: stdio" in done.stdout + done.stderr
+
+
+@pytest.mark.parametrize("kind", ["pth", "direct_url"])
+def test_without_a_box_an_environment_that_imports_the_original_is_refused(project, tmp_path, kind):
+    home = tmp_path / "env"
+    venv.create(home, symlinks=True)
+    (site,) = home.glob("lib/python3*/site-packages")
+    if kind == "pth":
+        (site / "mine.pth").write_text(f"{project.root / 'src'}\n")
+    else:
+        (site / "mine-1.dist-info").mkdir()
+        told = {"url": project.root.as_uri(), "dir_info": {"editable": True}}
+        (site / "mine-1.dist-info" / "direct_url.json").write_text(json.dumps(told))
+    project.environment["PATH"] = f"{home / 'bin'}{os.pathsep}{project.environment['PATH']}"
+    for command in (["run", "--experiments", 1], ["check"]):
+        done = project.overnight(*command, "--isolation", "none", code=2)
+        assert "imports" in done.stdout + done.stderr
+        assert "PYTHONPATH" in done.stdout + done.stderr
+    project.overnight("check")
+
+
+def test_answers_that_only_an_old_commit_holds_are_refused_and_the_commit_is_named(served):
+    served.write({"answers/key.txt": "42\n"})
+    served.commit("oops")
+    oops = served.git("rev-parse", "HEAD")
+    served.git("rm", "-rq", "answers")
+    served.commit("gone")
+    served.write({"answers/key.txt": "42\n", "program.md": PORT.replace("bounds:", "hide: [answers/**]\nbounds:")})
+    done = served.overnight("run", "--experiments", 1, code=2)
+    assert f"`answers/key.txt` (in commit {oops[:10]}) should be hidden" in done.stderr

@@ -113,8 +113,8 @@ def test_a_guard_may_look_at_what_is_edited():
 def test_a_hidden_file_in_git_is_an_error():
     (problem,) = found({"hide": ("answers/**",), **SCORED}, tracked=(*FILES, "answers/a.csv"))
     assert (problem.severity, problem.code) == ("error", "hidden-in-git")
-    (problem,) = found({"hide": ("answers/**",), **SCORED}, hidden_in_git=("answers/old.csv",))
-    assert "answers/old.csv" in problem.message
+    (problem,) = found({"hide": ("answers/**",), **SCORED}, hidden_in_git={"answers/old.csv": "0123456789abcdef"})
+    assert "`answers/old.csv` (in commit 0123456789)" in problem.message
 
 
 def test_hidden_files_of_another_place_are_not_confused_with_ours():

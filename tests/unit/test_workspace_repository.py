@@ -208,13 +208,35 @@ def test_a_hidden_file_is_found_anywhere_in_history(repository: Repository) -> N
     write(root, {"answers/key.txt": "42\n", "lab/answers/a": "1\n"})
     git(root, "add", "-A")
     git(root, "commit", "-m", "oops")
+    oops = git(root, "rev-parse", "HEAD").strip()
     git(root, "rm", "-r", "-q", "answers")
     git(root, "commit", "-m", "hidden now")
-    assert repository.ever_tracked(["answers/**"]) == ("answers/key.txt",)
-    assert repository.ever_tracked(["answers"], "lab") == ("lab/answers/a",)
-    assert repository.ever_tracked(["**/key.txt", "!answers"]) == ()
-    assert repository.ever_tracked(["secrets/**"]) == ()
-    assert repository.ever_tracked([]) == ()
+    now = git(root, "rev-parse", "HEAD").strip()
+    assert repository.ever_tracked(["answers/**"]) == {"answers/key.txt": oops}
+    assert repository.ever_tracked(["answers"], "lab") == {"lab/answers/a": now}
+    assert repository.ever_tracked(["**/key.txt", "!answers"]) == {}
+    assert repository.ever_tracked(["secrets/**"]) == {}
+    assert repository.ever_tracked([]) == {}
+
+
+@pytest.mark.parametrize("kept", [["branch", "other"], ["tag", "v1"], ["tag", "-a", "v1", "-m", "v1"]])
+def test_a_hidden_file_is_found_where_only_another_ref_leads(repository: Repository, kept: list[str]) -> None:
+    root = repository.root
+    write(root, {"answers/key.txt": "42\n"})
+    git(root, "add", "-A")
+    git(root, "commit", "-m", "oops")
+    oops = git(root, "rev-parse", "HEAD").strip()
+    git(root, *kept)
+    git(root, "reset", "-q", "--hard", "HEAD~1")
+    assert repository.ever_tracked(["answers/**"]) == {"answers/key.txt": oops}
+
+
+def test_a_hidden_file_is_found_in_the_stash(repository: Repository) -> None:
+    root = repository.root
+    write(root, {"answers/key.txt": "42\n"})
+    git(root, "add", "-A")
+    git(root, "stash")
+    assert list(repository.ever_tracked(["answers/**"])) == ["answers/key.txt"]
 
 
 def test_a_commit_names_its_tree_and_parents(repository: Repository) -> None:

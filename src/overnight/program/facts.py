@@ -12,17 +12,17 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
     `tracked` are the files of the commit that is measured; `sources` the texts of its Python files and of the judges'
     scripts (a missing one is simply not searched). `links` are those of them that are symbolic links, with their
     targets, `submodules` and `pointers` those that are repositories inside it, and git-lfs pointers. `hidden_in_git`
-    are the paths matched by `hide` that git knows, now or in history. `data_counts` and `hide_counts` give the number
-    of files on disk for each pattern of `data` and `hide`; a pattern that is absent was not counted. `shown_hidden`
-    gives for a pattern of `data` the one of `hide` that names one of its files on disk too. `noise` is the standard
-    deviation of repeated readings in the metric's unit, None while unknown. `places` is what `program.places` gave for
-    the file.
+    are the paths matched by `hide` that git knows, now or in history, each with the newest commit that holds it.
+    `data_counts` and `hide_counts` give the number of files on disk for each pattern of `data` and `hide`; a pattern
+    that is absent was not counted. `shown_hidden` gives for a pattern of `data` the one of `hide` that names one of
+    its files on disk too. `noise` is the standard deviation of repeated readings in the metric's unit, None while
+    unknown. `places` is what `program.places` gave for the file.
     """
 
     file: str = "program.md"
     tracked: tuple[str, ...] = ()
     sources: Mapping[str, str] = msgspec.field(default_factory=dict)
-    hidden_in_git: tuple[str, ...] = ()
+    hidden_in_git: Mapping[str, str] = msgspec.field(default_factory=dict)
     data_counts: Mapping[str, int] = msgspec.field(default_factory=dict)
     hide_counts: Mapping[str, int] = msgspec.field(default_factory=dict)
     shown_hidden: Mapping[str, str] = msgspec.field(default_factory=dict)

@@ -108,13 +108,17 @@ class _Inspector:
     def hidden(self) -> None:
         """What is hidden is not in git, and somebody uses it."""
         here = tuple(pattern for pattern in self._contract.hide if not pattern.startswith(("/", "~")))
-        in_git = {*self._facts.hidden_in_git, *(path for path in self._tracked if self._matches(here, path))}
+        present = dict.fromkeys((path for path in self._tracked if self._matches(here, path)), "")
+        in_git = present | dict(self._facts.hidden_in_git)
         if in_git:
-            shown = ", ".join(f"`{path}`" for path in sorted(in_git)[:_SHOWN])
+            shown = ", ".join(_with_commit(*item) for item in sorted(in_git.items())[:_SHOWN])
             more = f" and {len(in_git) - _SHOWN} more" if len(in_git) > _SHOWN else ""
             message = f"{shown}{more} should be hidden, but git holds it: an agent can read it from history."
-            self._add("hidden-in-git", message, at="hide",
-                      fix="Make new answers and keep them outside git; the old ones are known.")  # fmt: skip
+            fix = (
+                "Make new answers and keep them outside git (.gitignore); the old ones are known. "
+                "`git log --all -- PATH` lists the commits."
+            )
+            self._add("hidden-in-git", message, at="hide", fix=fix)
         if self._contract.hide and not (self._contract.score or self._contract.drive):
             message = "`hide` has no effect: without `score` or `drive` there is no judge that could read hidden files."
             self._warn("hide-unused", message, at="hide", fix="Add a `score` command that reads them.")
@@ -272,3 +276,7 @@ class _Inspector:
         self.problems.append(
             Problem(severity=severity, code=code, file=file, line=line, column=column, message=message, fix=fix)
         )
+
+
+def _with_commit(path: str, commit: str) -> str:
+    return f"`{path}` (in commit {commit[:10]})" if commit else f"`{path}`"

@@ -46,9 +46,10 @@ def gather_facts(site: Site, contract: Contract, text: str, tree: str) -> Facts:
         file=str(site.program),
         tracked=tuple(tracked),
         sources={path: _text(site, tree, prefix + path) for path in python[:_SOURCES]},
-        hidden_in_git=tuple(
-            path.removeprefix(prefix) for path in site.repository.ever_tracked(contract.hide, site.prefix)
-        ),
+        hidden_in_git={
+            path.removeprefix(prefix): commit
+            for path, commit in site.repository.ever_tracked(contract.hide, site.prefix).items()
+        },
         data_counts=counts["data"],
         hide_counts=counts["hide"],
         shown_hidden=shown_hidden,

@@ -14,6 +14,7 @@ from overnight.rules.scope import matches
 from overnight.sandbox.executables import Shell
 from overnight.wiring.agents import split_agent
 from overnight.wiring.commands import keyed_commands
+from overnight.wiring.installed import editable_installs
 from overnight.wiring.options import Options
 from overnight.wiring.rooms import box_for
 from overnight.wiring.shown import readable
@@ -48,7 +49,7 @@ def preflight(site: Site, options: Options, contract: Contract, text: str, tree:
         UsageError: the agent that was named with --agent cannot work.
     """
     finder = _Finder(site, options, contract, tree, places(text))
-    found = [*_agent(finder), *_reads(finder), *_links(finder), *_commands(finder)]
+    found = [*_agent(finder), *_reads(finder), *_links(finder), *_commands(finder), *_originals(finder)]
     return tuple(sorted(found, key=lambda problem: (problem.line, problem.column)))
 
 
@@ -124,6 +125,21 @@ def _commands(finder: _Finder) -> Iterator[Problem]:
             for path in start.files if start.first else ():
                 if not _present(finder, path, tracked):
                     yield finder.problem("no-file", key, _missing(key, path, tracked, on_disk=(folder / path).exists()))
+
+
+def _originals(finder: _Finder) -> Iterator[Problem]:
+    if finder.options.isolation != "none":
+        return
+    folder, root = finder.site.program.parent, finder.site.repository.root
+    shell = Shell(finder.options.environment, folder)
+    for found in editable_installs(finder.contract, folder, root, shell):
+        message = (
+            f"`{spelled(found.key)}` runs in an environment that imports {found.source} itself ({found.said} says so): "
+            "without a box every candidate would be measured as these files, never as its own. Uninstall it there (pip "
+            "uninstall) and set PYTHONPATH in `isolation.env`, or run in a box"
+        )
+        yield finder.problem("editable-install", found.key, message)
+        return
 
 
 def _present(finder: _Finder, path: str, tracked: set[str]) -> bool:

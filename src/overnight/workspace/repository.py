@@ -224,8 +224,8 @@ class Repository:
         """Names of all refs that begin with `prefix`, sorted."""
         return tuple(sorted(name for name in self.pygit.references if name.startswith(prefix)))
 
-    def ever_tracked(self, globs: Sequence[str], folder: str = "") -> tuple[str, ...]:
-        """Paths anywhere in the history of HEAD that match `globs` (relative to `folder`), sorted."""
+    def ever_tracked(self, globs: Sequence[str], folder: str = "") -> dict[str, str]:
+        """Paths in any commit that match `globs` (relative to `folder`), sorted, each with the newest such commit."""
         return ever_tracked(self.pygit, self.listing, globs, folder)
 
     def commit(self, tree: str, parents: Sequence[str], message: str, at: int = 0) -> str:
