@@ -41,6 +41,8 @@ def nights(draw, max_experiments=8):
     first = draw(numbers)
     groups.append((Measured(number=0, run=0, measurement=reading(first)),))
     groups.append((Judged(number=0, outcome=Outcome.baseline, reason="", value=first),))
+    if draw(st.booleans()):
+        groups.append((Measured(number=0, run=0, measurement=reading(draw(st.none() | numbers)), crafted="empty"),))
     best, count = 0, draw(st.integers(0, max_experiments))
     for number in range(1, count + 1):
         groups.append((Asked(number=number, parent=best, agent="x"),))

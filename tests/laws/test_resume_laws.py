@@ -90,6 +90,7 @@ class Ruler:
 
 def laboratory(ledger, folder, texts):
     shelf = Shelf()
+    shelf.texts["t-empty"] = ""
     for text in texts:
         shelf.texts["t" + hashlib.sha256(text.encode()).hexdigest()[:8]] = text
     steps = [Step(summary=text, files=(("a.py", text),)) for text in texts]
@@ -109,6 +110,7 @@ def laboratory(ledger, folder, texts):
         progress=lambda *_: None,
         monotonic=lambda: 0.0,
         rested=lambda: None,
+        empty="t-empty",
     )
     if not recorder.state.digest:
         open_segment(lab, opening(contract=TERMS, seed=7))

@@ -143,10 +143,11 @@ TRACKED = ("model.py", "bench.py", "run.sh", "main.mjs", "q.sql", "pkg/core.py")
         ("sh run.sh", ("run.sh",), ("run.sh", "sh")),
         ("node main.mjs", ("*.mjs",), ("main.mjs", "node")),
         ("python bench.py", ("pkg/*.py",), ("pkg/core.py", "python")),
+        ("python bench.py", ("main.mjs",), ("main.mjs", "node")),
     ],
 )
 def test_the_file_that_the_command_runs_is_found_with_its_language(run, edit, found):
-    sources = {**dict.fromkeys(TRACKED, ""), "bench.py": "from pkg import core\n"}
+    sources = {**dict.fromkeys(TRACKED, ""), "bench.py": "from pkg import core\nrun('main.mjs')\n"}
     entered = entry(contract(run=run, edit=edit), TRACKED, sources, matches=matches)
     assert isinstance(entered, Entry)
     assert (entered.path, entered.language) == found

@@ -65,7 +65,7 @@ def _measured(event: "Measured", state: "State") -> str:
         return f"#{event.number} was seen to tamper: {one_line(run.tampering[0], 200)}"
     if event.crafted:
         end = f"no number ({run.failure.code})" if run.failure is not None else "a number"
-        return f"a crafted candidate ({one_line(event.crafted, 40)}), to test the judge: {end} {took}"
+        return f"to test the judge, a candidate of overnight's own ({one_line(event.crafted, 40)}): {end} {took}"
     if run.split:
         return f"#{event.number} measured on the {run.split} split {took}"
     if run.failure is not None:

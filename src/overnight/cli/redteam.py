@@ -162,13 +162,25 @@ def _ending(found: "list[Result]") -> str:
         if result.mend:
             remedies.setdefault((result.why, result.mend), []).append(result.title)
     for number, ((why, mend), titles) in enumerate(remedies.items(), 1):
-        lines += ["", f"{number}. {'; '.join(titles)}", f"   {why}"]
-        lines += [f"   {line}" for line in mend.split("\n")]
+        lines += ["", *_wrapped(f"{number}. {'; '.join(titles)}"), *_wrapped(f"   {why}")]
+        lines += [line for part in mend.split("\n") for line in _wrapped(f"   {part}")]
     if not remedies:
         lines += ["", "next: overnight run"]
     else:
         lines += ["", "next: write what is missing into program.md, commit it, and run `overnight redteam` again"]
     return block("\n".join(lines))
+
+
+def _wrapped(line: str) -> list[str]:
+    """`line` in lines that fit; what is meant for program.md stays whole, to be copied."""
+    import re
+    from textwrap import wrap
+
+    from overnight.cli.console import width
+
+    if re.match(r"\s*(?:- |[a-z_]+:)", line):
+        return [line]
+    return wrap(line, max(40, width(sys.stdout)), subsequent_indent="   ")
 
 
 def _document(ready: "Attackable", program: str, baseline: "Baseline", found: "list[Result]") -> dict[str, Any]:

@@ -47,11 +47,22 @@ def entry(contract: Contract, tracked: Collection[str], sources: Mapping[str, st
         for module in imported(path, sources, tracked):
             if matches(contract.edit, module):
                 return _made(module, "", sources)
+    for path in started:
+        for named in _mentioned(sources.get(path, ""), tracked):
+            if matches(contract.edit, named):
+                return _made(named, "", sources)
     kinds = sorted({splitext(path)[1] or basename(path) for path in tracked if matches(contract.edit, path)})
     if not {"python", "sh", "node"} & {_SUFFIXES.get(kind, "") for kind in kinds}:
         return f"no attack is written for {', '.join(kinds) or 'an empty `edit`'}"
     what = f"starts {', '.join(started)}, which may not be edited and imports" if started else "starts"
     return f"the command {what} no editable file that an attack could be written into"
+
+
+def _mentioned(text: str, tracked: Collection[str]) -> list[str]:
+    """The code files whose name a script mentions (to run them by path, say), in order."""
+    code = [path for path in tracked if splitext(path)[1] in _SUFFIXES]
+    places = {path: found.start() for path in code if (found := re.search(rf"\b{re.escape(basename(path))}\b", text))}
+    return sorted(places, key=lambda path: places[path])
 
 
 def _made(path: str, line: str, sources: Mapping[str, str]) -> Entry | str:

@@ -21,6 +21,7 @@ def violations(state: State) -> list[str]:
     lines = _broken(done) + _tampering(done) + _strange(done)
     if not lines:
         lines.append("- None.")
+    lines += [f"- **accepted by name at the start**: {words(text, 400)}" for text in state.despite[:LISTED]]
     lines += [f"- warning at the start: {words(warning, 300)}" for warning in state.warnings[:LISTED]]
     flagged = _flagged(state, done)
     return [*lines, "", *flagged] if flagged else lines
