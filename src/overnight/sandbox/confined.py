@@ -17,6 +17,7 @@ import select
 import signal
 import subprocess
 import sys
+import threading
 from hashlib import sha256
 from pathlib import Path
 
@@ -175,6 +176,7 @@ class GuardedTree:
     def __init__(self, process: "subprocess.Popen[bytes]", control: int, status: int) -> None:
         self._process = process
         self._control: int | None = control
+        self._lock = threading.Lock()
         self._told: dict[str, object] = {}
         self._killed = False
         self.exit_fd: int | None = status
@@ -200,15 +202,18 @@ class GuardedTree:
     def kill(self) -> None:
         """The guard kills everybody once its pipe is closed."""
         self._killed = True
-        if self._control is not None:
-            os.close(self._control)
-            self._control = None
+        self._let_go()
+
+    def _let_go(self) -> None:
+        """Close the guard's pipe, once: whoever kills and whoever waits may come at the same time."""
+        with self._lock:
+            control, self._control = self._control, None
+            if control is not None:
+                os.close(control)
 
     def reap(self) -> Used:
         """The guard ends when it has waited for all."""
-        if self._control is not None:
-            os.close(self._control)
-            self._control = None
+        self._let_go()
         watched = os.pidfd_open(self._process.pid)
         poller = select.poll()
         poller.register(watched, select.POLLIN)
@@ -239,7 +244,7 @@ class GuardedTree:
 
     def close(self) -> None:
         """Give back both pipes."""
-        for descriptor in (self._control, self.exit_fd):
-            if descriptor is not None:
-                os.close(descriptor)
-        self._control = self.exit_fd = None
+        self._let_go()
+        if self.exit_fd is not None:
+            os.close(self.exit_fd)
+        self.exit_fd = None

@@ -159,15 +159,21 @@ class Watched:
         except Exception as error:  # noqa: BLE001  a thread's error must reach the one who waits, whatever it is
             self._error = MachineError(f"the watcher of a box failed: {type(error).__name__}: {error}")
         finally:
-            with contextlib.suppress(OvernightError):  # the first error is the one to tell
-                self._reap()
-            with self._lock:
-                self._over = True
-                self._tree.kill()
-                self._tree.close()
-            for descriptor in self._outputs.values():
-                os.close(descriptor)
-            self._finished.set()
+            try:
+                self._tidy_up()
+            finally:
+                self._finished.set()  # whatever went wrong: nobody may wait for ever
+
+    def _tidy_up(self) -> None:
+        """Everything dead, every descriptor given back."""
+        with contextlib.suppress(OvernightError, OSError):  # the first error is the one to tell
+            self._reap()
+        with self._lock:
+            self._over = True
+            self._tree.kill()
+            self._tree.close()
+        for descriptor in self._outputs.values():
+            os.close(descriptor)
 
     def _attend(self) -> float:
         """Serve output and limits until the command has ended; the monotonic time of the end."""
