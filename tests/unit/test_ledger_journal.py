@@ -126,6 +126,22 @@ def test_each_round_of_a_race_has_one_winner(repo):
     assert ids(Journal(repo / ".git", "s")) == [entry for _, entry in sorted(results, key=lambda pair: pair[0])]
 
 
+def test_an_append_between_two_looks_of_a_reader_does_not_mislead_it(repo, journal, monkeypatch):
+    written = fill(journal, 2, durable=True)
+    reader = Journal(repo / ".git", "s")
+    look = reader._ref.read
+
+    def look_and_be_overtaken():
+        monkeypatch.undo()
+        tip = look()
+        journal.append(note("meanwhile"), head=tip, durable=True)
+        return tip
+
+    monkeypatch.setattr(reader._ref, "read", look_and_be_overtaken)
+    assert ids(reader) == written
+    assert len(ids(reader)) == 3
+
+
 def test_two_processes_that_retry_lose_nothing(repo):
     program = """
 import sys

@@ -71,10 +71,11 @@ class Journal:
         Raises:
             LedgerError: the history was deleted or moved, or an entry is missing or does not decode.
         """
+        # Before the ref: the log never names an entry that the ref has not reached, and others append meanwhile.
+        hint = self._hint()
         tip = self.head()
         if after and tip == after:
             return
-        hint = self._hint()
         chain = self._chain(tip, after)
         known = next((at for at, (oid, _) in enumerate(chain) if oid == hint), None)
         if hint and known is None and not after:
