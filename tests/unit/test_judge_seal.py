@@ -1,9 +1,11 @@
 import os
+import shutil
 from pathlib import Path
 
 import pytest
 
 from overnight.errors import UsageError
+from overnight.judge.environments import EnvironmentSeal
 from overnight.judge.seal import Seal
 from overnight.model.contract import Contract, Objective
 
@@ -22,11 +24,12 @@ class Disk:
         file.write_text(text)
         return file
 
-    def seal(self, data=(), hide=(), edit=("train.py",), folder="") -> Seal:
+    def seal(self, data=(), hide=(), edit=("train.py",), folder="", env_dirs=()) -> Seal:
         objective = Objective(metric="loss")
         contract = Contract(
-            title="", prose="", folder=folder, objective=objective, edit=edit, data=data, hide=hide, run="true"
-        )
+            title="", prose="", folder=folder, objective=objective, edit=edit, data=data, hide=hide, run="true",
+            env_dirs=env_dirs,
+        )  # fmt: skip
         return Seal.of(contract, self.root, self.home)
 
 
@@ -238,3 +241,74 @@ def test_the_repositorys_own_git_folder_is_not_data(disk):
     disk.write(".git/config")
     disk.write("a.csv")
     assert targets(disk.seal(data=("**",))) == [str(disk.root / "a.csv")]
+
+
+@pytest.fixture
+def installed(tmp_path):
+    """An environment with one package, and how to seal it."""
+    package = tmp_path / ".venv" / "lib" / "python3.11" / "site-packages" / "package"
+    package.mkdir(parents=True)
+    (package / "code.py").write_text("x = 1\n")
+    return package
+
+
+def test_an_environment_that_is_as_it_was_is_intact(tmp_path, installed):
+    seal = EnvironmentSeal(tmp_path, (".venv", "venv"))
+    assert seal.changed() == seal.changed(everything=True) == ""
+    assert [name for name, _ in seal.words()] == ["env .venv"]
+    assert seal.words() == EnvironmentSeal(tmp_path, (".venv",)).words()
+
+
+@pytest.mark.parametrize("what", ["installed", "removed", "another file", "renamed"])
+def test_what_an_installer_does_to_an_environment_is_seen_around_the_next_reading(tmp_path, installed, what):
+    seal = EnvironmentSeal(tmp_path, (".venv",))
+    if what == "installed":
+        (installed.parent / "other").mkdir()
+        (installed.parent / "other" / "__init__.py").touch()
+    elif what == "removed":
+        shutil.rmtree(installed)
+    elif what == "another file":
+        (installed / "more.py").touch()
+    else:
+        (installed / "code.py").rename(installed / "encode.py")
+    assert seal.changed() == ".venv"
+
+
+def test_a_compiled_cache_is_no_change_of_an_environment(tmp_path, installed):
+    seal = EnvironmentSeal(tmp_path, (".venv",))
+    (installed / "__pycache__").mkdir()
+    (installed / "__pycache__" / "code.cpython-311.pyc").write_bytes(b"1")
+    assert seal.changed() == seal.changed(everything=True) == ""
+
+
+def test_an_edit_in_place_in_an_environment_is_seen_when_everything_is_compared(tmp_path, installed):
+    seal = EnvironmentSeal(tmp_path, (".venv",))
+    (installed / "code.py").write_text("x = 1000\n")
+    assert seal.changed(everything=True) == ".venv"
+
+
+def test_a_seal_covers_the_environments_of_the_contract_and_names_the_broken_one(disk, tmp_path):
+    package = disk.root / ".venv" / "lib"
+    package.mkdir(parents=True)
+    seal = disk.seal(env_dirs=(".venv",))
+    assert [name for name, _ in seal.words()] == ["env .venv"]
+    assert seal.verify() is None
+    (package / "new.py").touch()
+    failure = seal.verify()
+    assert failure is not None
+    assert failure.code == "sealed"
+    assert failure.detail.startswith(".venv has other files")
+
+
+def test_data_is_read_again_where_everything_is_looked_at_though_its_times_say_that_nothing_happened(disk):
+    file = disk.write("data/x", "one")
+    seal = disk.seal(data=("data/**",))
+    found, digest = seal._files[str(file)]
+    file.write_text("two")
+    status = file.stat()
+    forged = found._replace(mtime=status.st_mtime_ns, ctime=status.st_ctime_ns, inode=status.st_ino)
+    seal._files[str(file)] = (forged, digest)
+    assert seal.verify() is None
+    failure = seal.verify(everything=True)
+    assert failure is not None
+    assert failure.detail.startswith("data/x has other bytes")

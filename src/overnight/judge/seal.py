@@ -1,4 +1,5 @@
-"""The seal on what the judge uses but git does not hold: `data` for everybody, `hide` for the judge alone.
+"""The seal on what the judge uses but git does not hold: `data` for everybody, `hide` for the judge alone, and the
+installed environments.
 
 Knows the bytes of every sealed file by digest. Does not know the tracked files: the base tree's id seals those.
 """
@@ -10,6 +11,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from overnight.errors import UsageError
+from overnight.judge.environments import EnvironmentSeal
 from overnight.judge.files import Fingerprint, Found, Place, listing, matched, place
 from overnight.judge.tail import quote
 from overnight.model.box import Mount
@@ -23,7 +25,7 @@ _ALWAYS_HASHED = 64 * 1024**2
 
 
 class Seal:
-    """The manifest of one segment's `data` and `hide` files, made once and checked around every run.
+    """The manifest of one segment's `data` and `hide` files and environments, made once and checked around every run.
 
     Not safe to share between threads while `verify` runs.
     """
@@ -37,6 +39,7 @@ class Seal:
         self._hide = [place(written, folder, home) for written in contract.hide]
         self._files: dict[str, tuple[Fingerprint, str]] = {}
         self._mounts: dict[bool, tuple[Mount, ...]] = {}
+        self._environments = EnvironmentSeal(folder, ())
 
     @classmethod
     def of(cls, contract: Contract, root: Path, home: Path) -> "Seal":
@@ -59,31 +62,38 @@ class Seal:
                 f"{contract.program}: {error.filename} is data or hidden, and cannot be read ({error.strerror}). "
                 f"Make it readable, or take it out of `data` and `hide`."
             ) from error
+        seal._environments = EnvironmentSeal(root / contract.folder, contract.env_dirs)
         seal._refuse_empty()
         seal._mounts = {hidden: seal._mounted(folders, hidden=hidden) for hidden in (False, True)}
         return seal
 
     def words(self) -> Words:
-        """One (`data GLOB` or `hide GLOB`, SHA-256 over its files' names and digests) for each glob as written."""
+        """One (`data GLOB` or `hide GLOB`, SHA-256 over its files' names and digests) for each glob as written, and
+        one (`env NAME`, digest) for each installed environment.
+        """
         words = []
         for kind, places in (("data", self._data), ("hide", self._hide)):
             for item in places:
                 if not item.written.startswith("!"):
                     files = [(path.removeprefix(item.anchor), self._files[path][1]) for path in self._below(item)]
                     words.append((f"{kind} {item.written}", digest(files)))
-        return tuple(words)
+        return (*words, *self._environments.words())
 
-    def verify(self) -> Failure | None:
+    def verify(self, *, everything: bool = False) -> Failure | None:
         """Whether every sealed file still has its bytes and none came or went; the failure names the first.
 
-        A file is read again when its size, times or inode differ; hidden files under 64 MB are read always.
+        A file is read again when its size, times or inode differ; hidden files under 64 MB are read always, and with
+        `everything` all are.
         """
+        environment = self._environments.changed(everything=everything)
+        if environment:
+            return _broken(environment, "has other files")
         if not self._data and not self._hide:
             return None
         try:
             now = {found.place: found for found in _sealed(self._folders())}
             for path in sorted(self._files.keys() | now.keys()):
-                what = self._difference(path, now.get(path))
+                what = self._difference(path, now.get(path), everything=everything)
                 if what:
                     return _broken(self._name(path), what)
         except OSError as error:
@@ -131,13 +141,13 @@ class Seal:
         inside = path.startswith(self._root + "/")
         return inside and editable(self._contract, path[len(self._root) + 1 :])
 
-    def _difference(self, path: str, now: Found | None) -> str:
+    def _difference(self, path: str, now: Found | None, *, everything: bool) -> str:
         if now is None:
             return "is gone"
         if path not in self._files:
             return "is new"
         fingerprint, sealed = self._files[path]
-        always = now.fingerprint.size < _ALWAYS_HASHED and self._is_hidden(path)
+        always = everything or (now.fingerprint.size < _ALWAYS_HASHED and self._is_hidden(path))
         if now.fingerprint == fingerprint and not always:
             return ""
         if _digest(now) != sealed:

@@ -15,7 +15,6 @@ from overnight.model.value import Pairs, Words
 from overnight.ports import Sandbox
 from overnight.sandbox import available, best, resolve, with_gpus
 from overnight.wiring.commands import commands_of
-from overnight.wiring.environments import seals_of
 from overnight.wiring.options import Options
 from overnight.wiring.shown import readable
 from overnight.wiring.site import Site, cache_folder
@@ -39,7 +38,7 @@ class Rooms:
     @cached_property
     def seals(self) -> Words:
         """Digests of data, hidden files and installed environments, by name."""
-        return (*self.seal.words(), *seals_of(self.site.program.parent, self.contract.env_dirs))
+        return self.seal.words()
 
     def judge(self, base_tree: str) -> CommandJudge:
         """A judge whose own files are those of `base_tree`."""
