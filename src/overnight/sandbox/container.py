@@ -32,7 +32,7 @@ from overnight.sandbox.creation import SHARED_MEMORY, TEMPORARY, arguments, vari
 from overnight.sandbox.engines import Engine, find, prepare
 from overnight.sandbox.holding import Watchdog
 from overnight.sandbox.kernel import pick_cores
-from overnight.sandbox.processes import Process, children, counter, out_of_memory_kills, read, tree
+from overnight.sandbox.processes import Process, children, counter, read, tree
 from overnight.sandbox.refused import NotHereError
 from overnight.sandbox.watch import Stopped, Totals, Used, Watched
 
@@ -147,7 +147,6 @@ def _let_go(leash: _Leash, *, done: bool) -> None:
 def _attach(engine: Engine, box: Box, name: str, leash: _Leash) -> Running:
     """Start the created container with our pipes as its streams; returns once it runs or has already ended."""
     words = ["start", "--attach", *([] if box.stdin is None else ["--interactive"])]
-    killed_before = out_of_memory_kills()
     words += [*(["--sig-proxy=false"] if engine.podman else []), name]
     with contextlib.ExitStack() as ours, contextlib.ExitStack() as theirs:
         outputs: dict[str, int] = {}
@@ -170,7 +169,7 @@ def _attach(engine: Engine, box: Box, name: str, leash: _Leash) -> Running:
         boxed = Contained(engine, name, client, leash, (watched, _running(engine, name, watched)))
         ours.pop_all()
     folders = tuple(mount.source for mount in box.mounts if mount.kind == "write")
-    return ContainerRun(boxed, box.limits, outputs, _Watchdog(boxed, box.limits, folders, killed_before))
+    return ContainerRun(boxed, box.limits, outputs, _Watchdog(boxed, box.limits, folders))
 
 
 def _running(engine: Engine, name: str, client: int) -> int:
@@ -291,12 +290,11 @@ class Contained:
 
 
 class _Watchdog(Watchdog):
-    """A watchdog that also hears from the engine of a kill for want of memory, and of one `before` it could look."""
+    """A watchdog that also hears from the engine of a kill for want of memory."""
 
-    def __init__(self, boxed: Contained, limits: Limits, folders: tuple[str, ...], before: int) -> None:
+    def __init__(self, boxed: Contained, limits: Limits, folders: tuple[str, ...]) -> None:
         self._boxed = boxed
         super().__init__(boxed, limits, folders)
-        self._out_of_memory = before
 
     def look(self, now: float) -> Stopped:
         """One look at the control group, then at every process."""

@@ -22,7 +22,8 @@ MOST_PROCESSES = 16384  # of one user together, in and out of containers; the bo
 # What engines and their images add to an environment by themselves.
 ADDED = ("HOSTNAME", "HOME", "TERM", "container", "HTTP_PROXY", "HTTPS_PROXY", "http_proxy", "https_proxy")
 # The first process of a container is deaf to signals that it does not handle, so it must not be the command itself.
-# It lets go of every stream, so that they end with the command; its own exit code is the command's.
+# It lets go of every stream, so that they end with the command; its own exit code is the command's. When the kernel
+# has killed somebody for want of memory, it stays until that was seen from outside, where the count ends with it.
 FIRST = """
 exec 3<&0 0</dev/null
 "$@" <&3 3<&- &
@@ -32,8 +33,14 @@ trap 'kill -TERM "$child"' TERM
 while :; do
     wait "$child"
     code=$?
-    kill -0 "$child" 2>/dev/null || exit "$code"
+    kill -0 "$child" 2>/dev/null || break
 done
+for file in /sys/fs/cgroup/memory/memory.oom_control /sys/fs/cgroup/memory.events; do
+    [ -r "$file" ] && while read -r key count; do
+        while [ "$key" = oom_kill ] && [ "$count" != 0 ]; do :; done
+    done <"$file"
+done
+exit "$code"
 """
 
 
