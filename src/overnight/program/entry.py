@@ -37,24 +37,18 @@ def entry(contract: Contract, tracked: Collection[str], sources: Mapping[str, st
     `tracked` are paths from the folder of program.md, `sources` the texts of the small ones. `matches(globs, path)` is
     the scope's own rule for git-style globs.
     """
-    started: list[str] = []
-    for line in (contract.run, contract.drive.serve if contract.drive else ""):
-        for path in script_of(line, tracked) if line else ():
-            started.append(path)
-            if matches(contract.edit, path):
-                return _made(path, line, sources)
-    for path in started:
-        for module in imported(path, sources, tracked):
-            if matches(contract.edit, module):
-                return _made(module, "", sources)
-    for path in started:
-        for named in _mentioned(sources.get(path, ""), tracked):
-            if matches(contract.edit, named):
-                return _made(named, "", sources)
+    lines = [line for line in (contract.run, contract.drive.serve if contract.drive else "") if line]
+    started = [(path, line) for line in lines for path in script_of(line, tracked)]
+    inner = [module for path, _ in started for module in imported(path, sources, tracked)]
+    named = [path for script, _ in started for path in _mentioned(sources.get(script, ""), tracked)]
+    for path, line in (*started, *((path, "") for path in (*inner, *named))):
+        if matches(contract.edit, path):
+            return _made(path, line, sources)
     kinds = sorted({splitext(path)[1] or basename(path) for path in tracked if matches(contract.edit, path)})
-    if not {"python", "sh", "node"} & {_SUFFIXES.get(kind, "") for kind in kinds}:
+    if not any(kind in _SUFFIXES for kind in kinds):
         return f"no attack is written for {', '.join(kinds) or 'an empty `edit`'}"
-    what = f"starts {', '.join(started)}, which may not be edited and imports" if started else "starts"
+    scripts = ", ".join(path for path, _ in started)
+    what = f"starts {scripts}, which may not be edited and imports" if started else "starts"
     return f"the command {what} no editable file that an attack could be written into"
 
 
