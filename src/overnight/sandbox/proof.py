@@ -154,13 +154,13 @@ def _judge(attack: _Attack, completed: Completed, room: Path, coverage: Coverage
         how = f"stopped ({completed.stopped})" if completed.stopped else f"code {completed.code}"
         raise NotHereError(
             f"a trial command in a {coverage.name} box ended with {how}: {said[-1] if said else 'it printed nothing'}",
-            "run `overnight doctor` for the reason, or choose a lower box by name",
+            "mend what it says, or choose a lower box by name: --isolation NAME",
         )
     got_out = attack.got_out(completed, room, coverage)
     if got_out:
         raise NotHereError(
             f"a {coverage.name} box does not hold on this machine: {got_out}",
-            "choose another box by name, and report this: it should have held",
+            "choose another box by name (--isolation NAME), and report this: it should have held",
         )
 
 
@@ -181,7 +181,8 @@ def _outlived(completed: Completed, room: Path, coverage: Coverage) -> str:  # n
 def _hoarded(completed: Completed, room: Path, coverage: Coverage) -> str:
     if completed.stopped != "memory":
         return f"twice the memory allowed was not stopped (it ended with {completed.stopped or completed.code})"
-    return "more memory than allowed was held" if coverage.limits == "hard" and (room / "held").exists() else ""
+    too_much = (room / "held").exists() or completed.peak_memory > MEMORY
+    return "more memory than allowed was held" if coverage.limits == "hard" and too_much else ""
 
 
 def _multiplied(completed: Completed, room: Path, coverage: Coverage) -> str:
