@@ -210,7 +210,7 @@ class CommandJudge:
                 _raise(guard_failure(guard, self._execute(box)))
 
     def _watched(self, reading: _Reading, box: Box) -> Box:
-        return reading.watch.over(box, mounted=self._coverage.mounts)
+        return reading.watch.over(box, mounted=self._coverage.mounts, descriptors=self._coverage.descriptors)
 
     def _execute(self, box: Box) -> Completed:
         started: list[Running] = []

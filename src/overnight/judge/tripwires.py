@@ -116,9 +116,12 @@ class Watch:
         self._before = {path: found for path in self._wires.locked if (found := _content(tree, path)) is not None}
         self._there = frozenset(name for name in self._ours() if os.path.lexists(tree / name))
 
-    def over(self, box: Box, *, mounted: bool) -> Box:
-        """The candidate's `box` with what is watched in it: decoys outside the tree, a descriptor nobody speaks of."""
-        fds = box.fds if self._bait is None else (*box.fds, self._bait)
+    def over(self, box: Box, *, mounted: bool, descriptors: bool = True) -> Box:
+        """The candidate's `box` with what is watched in it: decoys outside the tree, a descriptor nobody speaks of.
+
+        Neither where the kind of box can show no file at another place, or takes no descriptors.
+        """
+        fds = box.fds if self._bait is None or not descriptors else (*box.fds, self._bait)
         mounts = (*box.mounts, *(mount for mount in self._mounts if mounted and _can_hold(box.mounts, mount.target)))
         return replace(box, fds=fds, mounts=mounts)
 
