@@ -14,6 +14,7 @@ import itertools
 import os
 import secrets
 import select
+import shutil
 import signal
 import subprocess
 import threading
@@ -40,7 +41,7 @@ START_SECONDS = 30.0
 POLL_MILLISECONDS = 5
 STATE = "|".join(f"{{{{.State.{word}}}}}" for word in ("ExitCode", "OOMKilled", "Running", "StartedAt", "FinishedAt"))
 # Ends quietly when told, and removes the container when the pipe ends because its writer is gone.
-LEASH = 'read -r line && exit 0; "$1" rm --force "$2" >/dev/null 2>&1; rm -f "$3"'
+LEASH = 'read -r line && exit 0; "$1" rm --force "$2" >/dev/null 2>&1; rm -rf "$3"'
 COVERS = (
     "files: only what is mounted exists, read-only unless said otherwise",
     "network: none, or the machine's when the box asks for it",
@@ -102,6 +103,7 @@ class Container:
         cores = pick_cores(box.limits.cpus, next(self._turns)) if engine.cores else None
         leash = _leash(engine, name)
         try:
+            Path(engine.room(name)).mkdir(mode=0o700)
             with variables(box) as environment:
                 words = arguments(engine, box, name, environment=environment, cores=cores)
                 engine.ask(*words, passed=(environment,))
@@ -129,7 +131,7 @@ def _leash(engine: Engine, name: str) -> _Leash:
     end, ours = os.pipe()
     try:
         nowhere = subprocess.DEVNULL
-        words = ["/bin/sh", "-c", LEASH, "overnight-leash", engine.program, name, engine.note(name)]
+        words = ["/bin/sh", "-c", LEASH, "overnight-leash", engine.program, name, engine.room(name)]
         return _Leash(subprocess.Popen(words, stdin=end, stdout=nowhere, stderr=nowhere, start_new_session=True), ours)
     finally:
         os.close(end)
@@ -160,6 +162,7 @@ def _attach(engine: Engine, box: Box, name: str, leash: _Leash) -> Running:
             stdin=subprocess.DEVNULL if box.stdin is None else box.stdin,
             stdout=streams["stdout"],
             stderr=streams["stderr"],
+            cwd=engine.room(name),
             process_group=0,
         )
         ours.callback(client.wait)
@@ -264,7 +267,7 @@ class Contained:
         self._started = begun > 0
         self.seconds = max(0.0, over - begun) if self._started else 0.0
         self._engine.ask("rm", "--force", self._name)
-        Path(self._engine.note(self._name)).unlink(missing_ok=True)
+        shutil.rmtree(self._engine.room(self._name), ignore_errors=True)
         leash, self._leash = self._leash, None
         _let_go(leash, done=True)
         return Used(0.0, 0)

@@ -55,9 +55,13 @@ class Engine(NamedTuple):
             raise MachineError(f"{self.program} {words[0]} failed: {complaint[-1]}")
         return said.stdout.decode(errors="replace").strip()
 
+    def room(self, name: str) -> str:
+        """A folder of ours for the container `name`: podman leaves notes where it is started."""
+        return f"{tempfile.gettempdir()}/{name}"
+
     def note(self, name: str) -> str:
         """Where podman writes the number of the first process of the container `name`."""
-        return f"{tempfile.gettempdir()}/{name}.pid"
+        return f"{self.room(name)}/pid"
 
     def first(self, name: str) -> int:
         """The number of the first process of the container `name`; 0 while there is none.

@@ -200,7 +200,7 @@ print([number for number in range(3, 256) if is_open(number)])
 
     def test_peak_memory_is_measured(self, tmp_path: Path) -> None:
         """Within what an interpreter adds."""
-        completed = self.run(tmp_path, f"held = b'x' * {100 * MEGABYTE}; import time; time.sleep(0.2)")
+        completed = self.run(tmp_path, f"held = b'x' * {100 * MEGABYTE}; import time; time.sleep(0.6)")
         require(100 * MEGABYTE < completed.peak_memory < 150 * MEGABYTE, f"100 MB were held: {completed.peak_memory}")
 
     def test_too_many_processes_end_the_command(self, tmp_path: Path) -> None:
