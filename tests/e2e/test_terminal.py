@@ -199,6 +199,16 @@ def test_what_goes_wrong_in_the_background_is_said_at_the_terminal(slow):
     assert "overnight check" in terminal.text
 
 
+def test_all_lines_of_a_refusal_in_the_background_reach_the_terminal(slow):
+    slow.write({"program.md": PROGRAM.replace("metric: loss", "metric: wall_seconds").replace("bounds:", "#")})
+    slow.commit("only the time")
+    terminal = Terminal(slow, "run", "--experiments", 1)
+    assert terminal.wait() == 2
+    assert "an empty candidate" in terminal.text
+    assert "- {run: python -m pytest -q, must: pass, min_tests: 1}" in terminal.text
+    assert "--despite empty-candidate" in terminal.text
+
+
 def test_a_second_run_at_another_terminal_is_refused_and_stop_ends_the_first(slow):
     first = Terminal(slow, "run", "--experiments", 300, "--seed", 3)
     first.wait_for("#1")

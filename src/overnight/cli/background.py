@@ -98,7 +98,9 @@ def _last_words(log: Path, code: int) -> None:
 
     lines = log.read_text(encoding="utf-8", errors="replace").splitlines()
     if code:
-        errors = [line for line in lines if line.startswith("overnight:")] or lines[-3:]
+        starts = [place for place, line in enumerate(lines) if line.startswith("overnight:")]
+        # The last message may have several lines: what to write into program.md, or the output of a command.
+        errors = lines[starts[-1] :] if starts else lines[-3:]
         sys.stderr.write("\n".join(block(line) for line in errors) + "\n")
         return
     first = next((place for place, line in enumerate(lines) if line.startswith("ended: ")), max(0, len(lines) - 3))

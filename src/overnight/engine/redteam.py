@@ -8,6 +8,7 @@ from time import monotonic
 from msgspec.structs import replace
 
 from overnight.engine.baseline import no_baseline
+from overnight.engine.experiment import honest_code_tampers
 from overnight.errors import UsageError
 from overnight.model.contract import Contract
 from overnight.model.experiment import Evaluation, Measurement
@@ -81,11 +82,14 @@ def read_baseline(target: Target, count: int) -> Baseline:
     """The unchanged code, read `count` times.
 
     Raises:
-        UsageError: it gives no acceptable number, so that there is nothing to compare an attack with.
+        UsageError: it gives no acceptable number, so that there is nothing to compare an attack with; or it was seen
+            to tamper.
     """
     readings = []
     for run in range(count):
         found = _measure(target, "baseline", target.judge, target.tree, run)
+        if found.tampering:
+            raise UsageError(honest_code_tampers(found.tampering[0]))
         failure = found.failure or broken(target.contract, averages(Evaluation(runs=(found,)), ()), None)
         if failure is not None:
             raise UsageError(no_baseline(failure))
