@@ -61,7 +61,7 @@ def test_a_judge_that_does_not_look_is_found_out_with_each_thing_it_overlooks(pr
     overlooks = "import os\nprint('loss:', 3 if os.path.exists('pred.json') else 4)\n"
     scored(project, judge=overlooks, hide=None, artifacts=["pred.json"])
     found, by_name = attacked(project, code=1)
-    assert {"artifact-empty", "artifact-truncated", "constant"} <= set(found["got_through"])
+    assert {"artifact-truncated", "constant"} <= set(found["got_through"])
     assert "check the size" in by_name["constant"]["mend"]
 
 
