@@ -88,3 +88,26 @@ def test_answers_that_only_an_old_commit_holds_are_refused_and_the_commit_is_nam
     served.write({"answers/key.txt": "42\n", "program.md": PORT.replace("bounds:", "hide: [answers/**]\nbounds:")})
     done = served.overnight("run", "--experiments", 1, code=2)
     assert f"`answers/key.txt` (in commit {oops[:10]}) should be hidden" in done.stderr
+
+
+def test_answers_in_a_folder_that_every_box_shows_are_refused(served):
+    served.write({"program.md": PORT.replace("bounds:", "hide: [/usr/lib/os-release]\nbounds:")})
+    done = served.overnight("run", "--experiments", 1, code=2)
+    assert "hide: /usr/lib/os-release lies in /usr, which every box shows" in done.stderr
+
+
+def test_a_candidate_that_opens_a_decoy_is_a_violation_and_nothing_of_it_is_kept(project):
+    hiding = "run: python3 model.py\nscore: cat out/loss\nartifacts: [out/*]\nhide: [answers/**]\n"
+    project.write({
+        "program.md": PROGRAM.replace("run: python3 model.py\n", hiding),
+        "model.py": "import os\nos.makedirs('out')\nprint('loss: 5', file=open('out/loss', 'w'))\n",
+        ".gitignore": "answers/\n",
+    })  # fmt: skip
+    project.commit("predict")
+    project.write({"answers/key.txt": "42\n"})
+    cheat = project.root.parent / "cheat.sh"
+    cheat.write_text("sed -i 's/5/1/' model.py; echo 'open(\"answers/answers.json\").read()' >> model.py\n")
+    project.overnight("run", "--experiments", 1, "--agent", f"command sh {cheat}")
+    row = project.log()[1]
+    assert row["outcome"] == "violation"
+    assert "decoy" in project.overnight("show", 1).stdout

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-from overnight.errors import IsolationError
+from overnight.errors import IsolationError, UsageError
 from overnight.judge import CommandJudge, Seal
 from overnight.model.contract import Contract, Tier
 from overnight.model.toolchain import Toolchain
@@ -16,7 +16,7 @@ from overnight.ports import Sandbox
 from overnight.sandbox import available, best, resolve, with_gpus
 from overnight.wiring.commands import commands_of
 from overnight.wiring.options import Options
-from overnight.wiring.shown import readable
+from overnight.wiring.shown import hidden_folders, readable
 from overnight.wiring.site import Site, cache_folder
 from overnight.wiring.tracked import Tracked
 from overnight.workspace import Trees
@@ -70,8 +70,8 @@ def build_rooms(site: Site, options: Options, contract: Contract, sandbox: Track
     """Resolve what the boxes must see and seal what is not in git.
 
     Raises:
-        UsageError: `isolation.read` would show what a box is there to hide, a glob of `data` or `hide` is empty, or
-            there are not as many graphics processors as `budget.gpus` asks for.
+        UsageError: `isolation.read` or a program's folder would show what a box hides, a glob of `data` or `hide` is
+            empty, or there are not as many graphics processors as `budget.gpus` asks for.
     """
     for path in contract.isolation.read:
         readable("isolation.read", path, site, contract, options.environment)
@@ -84,8 +84,22 @@ def build_rooms(site: Site, options: Options, contract: Contract, sandbox: Track
         stubs=scratch / "stubs",
     )
     toolchain = with_gpus(toolchain, contract.budget.gpus, options.environment)
+    _refuse_shown_answers(contract, site, toolchain)
     seal = Seal.of(contract, site.repository.root, Path(toolchain.home))
     return Rooms(site, options, contract, sandbox, scratch, toolchain, seal, Trees(site.repository))
+
+
+def _refuse_shown_answers(contract: Contract, site: Site, toolchain: Toolchain) -> None:
+    """No box may show hidden files because a program's own folder holds them."""
+    shown = [mount.target for mount in toolchain.mounts if mount.kind != "tmpfs"]
+    for pattern, folder in zip(contract.hide, hidden_folders(contract, site.repository.root), strict=True):
+        for place in {folder, folder.resolve()}:
+            outer = next((target for target in shown if place.is_relative_to(target)), "")
+            if outer:
+                raise UsageError(
+                    f"hide: {pattern} lies in {outer}, which every box shows because programs need it: a candidate "
+                    "could read it. Keep the answers in a folder of their own, for example ~/answers"
+                )
 
 
 def box_for(contract: Contract, options: Options) -> tuple[Sandbox, tuple[str, ...]]:
