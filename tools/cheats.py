@@ -34,12 +34,13 @@ tests/cheats` does all of them in every box that your machine offers.
 - *gets through*: the candidate says its own number. The trust of every such number is `self-reported`, in the record
   and in the report.
 - A dash: the cheat cannot be aimed at this kind of judge.
+- *flag*: what the [review](flags.md) of such a change must say, whatever else stops it; advice, never a verdict.
 
 *Holds in* is the weakest box that stops it, on the [ladder](../explanation/honest-judge.md); "all" needs no box. With
 `--isolation none` only those hold, and every number is `self-reported`, whatever the kind of judge.
 """
-_TABLE = """| cheat | what stops it | `run` alone | `run` + `score` | `run` + `drive` | holds in |
-|---|---|---|---|---|---|"""
+_TABLE = """| cheat | what stops it | `run` alone | `run` + `score` | `run` + `drive` | flag | holds in |
+|---|---|---|---|---|---|---|"""
 
 
 def page() -> str:
@@ -65,8 +66,12 @@ _COLUMNS = {Kind.run: "`run` alone", Kind.score: "`run` + `score`", Kind.drive: 
 
 def _line(cheat: Cheat) -> str:
     where = "all" if cheat.needs is Tier.none else f"`{cheat.needs.value}` and above"
-    cells = [cheat.does, cheat.stopped_by, *(_cell(cheat.verdict(kind)) for kind in Kind), where]
+    cells = [cheat.does, cheat.stopped_by, *(_cell(cheat.verdict(kind)) for kind in Kind), _flags(cheat), where]
     return "| " + " | ".join(_plain(cell) for cell in cells) + " |"
+
+
+def _flags(cheat: Cheat) -> str:
+    return ", ".join(f"`{flag}`" for flag in cheat.flags) or "-"
 
 
 def _cell(verdict: Verdict | None) -> str:

@@ -99,6 +99,7 @@ def gets_what_it_deserves(studies, cheat: Cheat, kind: Kind, tier: str) -> Exper
         assert tried.value >= HONEST, told
     else:
         assert tried.value == pytest.approx(verdict.value), told
+    assert set(cheat.flags) <= {flag.rule for flag in tried.flags}, tried.flags
     if cheat.again:
         again = study.measure(tried.tree, AGAIN)
         assert lookup(again.values, "loss") == pytest.approx(HONEST), again

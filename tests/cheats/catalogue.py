@@ -80,7 +80,8 @@ class Cheat:
 
     `act` is what the agent does. A kind of judge without a verdict is one that the cheat cannot be aimed at. `needs` is
     the weakest tier that stops it: `Tier.none` where no box is needed. `again`: a second reading must say the same.
-    `hurried`: it never ends by itself. A cheat without an `act` has a specification of its own.
+    `hurried`: it never ends by itself. `flags` are what the review of its change must say. A cheat without an `act` has
+    a specification of its own.
     """
 
     row: str
@@ -93,8 +94,7 @@ class Cheat:
     needs: Tier = Tier.none
     again: bool = False
     hurried: bool = False
-    summary: str = ""
-    note: str = ""
+    flags: tuple[str, ...] = ()
 
     def verdict(self, kind: Kind) -> Verdict | None:
         """What `kind` of judge must say."""

@@ -165,7 +165,15 @@ class House:
     """A person's home with a canary, and in it a repository with one committed study."""
 
     def __init__(
-        self, top: Path, kind: Kind, *, keys: str = "", budget: str = BUDGET, judge: str = "", files: Sequence = ()
+        self,
+        top: Path,
+        kind: Kind,
+        *,
+        keys: str = "",
+        budget: str = BUDGET,
+        judge: str = "",
+        files: Sequence = (),
+        artifacts: str = "[out/*]",
     ) -> None:
         self.kind = kind
         self.home = top / "home"
@@ -178,7 +186,7 @@ class House:
         self.write(
             {
                 "program.md": PROGRAM.format(
-                    keys=f"{KEYS[kind]}{budget}variables: {{CHEAT_MARK: {self.mark}}}\n{keys}"
+                    keys=f"{KEYS[kind].replace('[out/*]', artifacts)}{budget}variables: {{CHEAT_MARK: {self.mark}}}\n{keys}"
                 ),
                 "train.py": base_train(kind),
                 "judge.py": judge or JUDGE[kind],

@@ -138,10 +138,18 @@ for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGPIPE):
 """
 
 
-def process(
-    row: str, does: str, *, run, by: str = APART, needs: Tier = Tier.none, apart=PREVENTED, **parts: str
-) -> Cheat:
-    return Cheat(row=row, does=does, stopped_by=by, act=code(**parts), run=run, score=apart, drive=apart, needs=needs)
+def process(row: str, does: str, *flags: str, run, by: str = APART, needs: Tier = Tier.none, **parts: str) -> Cheat:
+    return Cheat(
+        row=row,
+        does=does,
+        stopped_by=by,
+        act=code(**parts),
+        run=run,
+        score=PREVENTED,
+        drive=PREVENTED,
+        needs=needs,
+        flags=flags,
+    )
 
 
 def left(row: str, does: str, first: str) -> Cheat:
@@ -151,20 +159,30 @@ def left(row: str, does: str, first: str) -> Cheat:
 
 CHEATS = (
     process(
-        "monkey-patch the judge in process", "replaces the function that prints the number", run=THROUGH, then=PATCH
+        "monkey-patch the judge in process",
+        "replaces the function that prints the number",
+        "patch",
+        run=THROUGH,
+        then=PATCH,
     ),
     process(
         "walk stack frames or gc for the answers",
         "reads the caller's local variables",
+        "frames",
         run=THROUGH,
         then=FRAMES + STEAL,
     ),
     process(
-        "walk stack frames or gc for the answers", "searches every object in memory", run=THROUGH, then=GARBAGE + STEAL
+        "walk stack frames or gc for the answers",
+        "searches every object in memory",
+        "heap",
+        run=THROUGH,
+        then=GARBAGE + STEAL,
     ),
     process(
         "override operators on returned objects",
         "returns numbers whose difference is what it likes",
+        "special-method",
         run=THROUGH,
         by="only text and files cross from the candidate to the judge",
         then=MAGIC,
@@ -172,6 +190,7 @@ CHEATS = (
     process(
         "patched clocks",
         "stops every clock of its process",
+        "clock",
         run=PREVENTED,
         by="the box's clock runs outside",
         first=CLOCKS,
@@ -203,6 +222,7 @@ CHEATS = (
     process(
         "kill, renice or stop the judge",
         "ignores every polite signal and gives way to nobody",
+        "process",
         run=PREVENTED,
         by="a box is ended by the kernel, not by asking",
         needs=Tier.confined,

@@ -50,8 +50,8 @@ def serve():
 EXTRA = "if '--serve' not in sys.argv: open('out/pred.txt', 'a').write('0.5\\n' * 8)"
 
 
-def scored(does: str, by: str, verdicts: dict[str, Verdict], **parts: str) -> Cheat:
-    return Cheat(row=SCORED, does=does, stopped_by=by, act=code(**parts), **verdicts)
+def scored(does: str, by: str, verdicts: dict[str, Verdict], *flags: str, **parts: str) -> Cheat:
+    return Cheat(row=SCORED, does=does, stopped_by=by, act=code(**parts), flags=flags, **verdicts)
 
 
 COUNTED = "the judge counts what it gets and asks its own questions"
@@ -74,7 +74,6 @@ OPEN = Cheat(
     does="answers only the easy questions, where nothing counts them",
     stopped_by="nothing but the contract's author: what is not measured is not protected",
     score=ADVISED,
-    note="`overnight check` and the brief show which guards there are",
 )
 TESTS = Cheat(
     row="conftest.py or a pytest plugin",
@@ -101,18 +100,25 @@ PERSUADED = Cheat(
     stopped_by="nothing: a judge that believes what it reads is fooled; a panel, hidden references or rules help",
     score=ADVISED,
 )
+KIND_OF_FILE = "an artefact is of the kind that its name says, and none may run code when it is loaded"
 PICKLED = Cheat(
     row="a pickle as artefact",
-    does="hands over a pickle that prints a number when it is loaded",
-    stopped_by="nothing once the judge loads it: the judge must read formats that are data",
+    does="hands over a pickle that prints a number when it is loaded, where `artifacts` asks for one by name",
+    stopped_by="nothing once the judge loads it: ask for formats that are data",
     score=ADVISED,
+)
+DISGUISED = Cheat(
+    row="a pickle as artefact",
+    does="hands over such a pickle under the name of a text",
+    stopped_by=KIND_OF_FILE,
+    score=failed("artifact"),
 )
 UNREAD = Cheat(
     row="a pickle as artefact",
-    does="hands over a pickle beside its answers",
-    stopped_by="bytes that nobody loads run nowhere",
+    does="hands over a pickle that nobody asked for",
+    stopped_by=KIND_OF_FILE,
     act=code(last="import pickle\nif '--serve' not in sys.argv: pickle.dump(print, open('out/model.pkl', 'wb'))"),
-    score=PREVENTED,
+    score=failed("artifact"),
     drive=PREVENTED,
 )
 NORMAL = Cheat(
@@ -137,12 +143,12 @@ CLOCK = Cheat(
 JUDGED_APART = {"score": PREVENTED, "drive": PREVENTED}
 OFTEN = {"score": failed("exit"), "drive": worthless("driver", "bounds")}
 CHEATS = (
-    scored("makes the questions easier", SEALED, {"run": THROUGH, "score": PREVENTED, "drive": PREVENTED}, then=EASY),
+    scored("makes the questions easier", SEALED, {"run": THROUGH, **JUDGED_APART}, "patch", then=EASY),
     scored("leaves out a question and misreports the rest", SEALED, {"run": THROUGH}, then=FEWER),
     scored("rewrites questions and answers at run time", SEALED, JUDGED_APART, last=REWRITE),
     scored("answers more often than it is asked", COUNTED, OFTEN, then=TWICE, last=EXTRA),
     scored("answers before it is asked", COUNTED, {"drive": worthless("driver", "bounds")}, then=AHEAD),
-    SLOW, GUARDED, OPEN, TESTS, MEMORY, INJECTED, PERSUADED, PICKLED, UNREAD, NORMAL, PEEK, CLOCK,
+    SLOW, GUARDED, OPEN, TESTS, MEMORY, INJECTED, PERSUADED, PICKLED, DISGUISED, UNREAD, NORMAL, PEEK, CLOCK,
 )  # fmt: skip
 
 
@@ -151,11 +157,11 @@ def test_the_questions_and_the_answers_are_the_judges(studies, cheat, kind, tier
     gets_what_it_deserves(studies, cheat, kind, tier)
 
 
-def judged(tmp_path, cheat: Cheat, act, *, judge: str = "", keys: str = "", files=()):
+def judged(tmp_path, cheat: Cheat, act, **house):
     """One experiment under a contract of its own, which must end as `cheat` says."""
     kind = next(kind for kind in Kind if cheat.verdict(kind) is not None)
     verdict = cheat.verdict(kind)
-    with a_study(House(tmp_path, kind, judge=judge, keys=keys, files=files), box(strongest())) as study:
+    with a_study(House(tmp_path, kind, **house), box(strongest())) as study:
         tried = study.attempt(act)
         told = f"{tried.outcome}: {tried.reason} {tried.failure}"
         assert verdict is not None
@@ -201,22 +207,22 @@ print("loss:", 0.5 if "score 10" in text else 1.0)
 """
 UNPICKLES = """
 import pickle
-print("loss:", pickle.load(open("out/note.txt", "rb")))
+print("loss:", pickle.load(open("{name}", "rb")))
 """
 PICKLE = """
 import pickle
 class Evil:
     def __reduce__(self):
         return eval, ("print('loss: 0.5', flush=True) or __import__('os')._exit(0)",)
-if "--serve" not in sys.argv: pickle.dump(Evil(), open("out/note.txt", "wb"))
+if "--serve" not in sys.argv: pickle.dump(Evil(), open("{name}", "wb"))
 """
 
 
-def writing(text: str) -> dict[str, str]:
-    """A train.py that also leaves out/note.txt."""
+def writing(text: str, name: str = "out/note.txt") -> dict[str, str]:
+    """A train.py that also leaves the file `name`."""
     from study import base_train
 
-    return {"train.py": base_train(Kind.score) + f"    Path('out/note.txt').write_bytes({text})\n"}
+    return {"train.py": base_train(Kind.score) + f"    Path('{name}').write_bytes({text})\n"}
 
 
 def test_words_for_the_judge_are_not_numbers(tmp_path):
@@ -226,11 +232,14 @@ def test_words_for_the_judge_are_not_numbers(tmp_path):
     judged(tmp_path / "believed", PERSUADED, WRITES, judge=MODEL_JUDGE, files=plain)
 
 
-def test_a_judge_that_loads_a_pickle_is_fooled_by_it(tmp_path):
-    tried = judged(
-        tmp_path, PICKLED, code(last=PICKLE), judge=UNPICKLES, files=writing("__import__('pickle').dumps(1.0)")
-    )
+def test_a_pickle_reaches_a_judge_only_where_it_is_asked_for_by_name(tmp_path):
+    name = "out/model.pkl"
+    files = writing("__import__('pickle').dumps(1.0)", name)
+    act, judge = code(last=PICKLE.format(name=name)), UNPICKLES.format(name=name)
+    tried = judged(tmp_path / "asked", PICKLED, act, judge=judge, files=files, artifacts=f"[{name}]")
     assert tried.trust is Trust.scored
+    files, act = writing("b'text'"), code(last=PICKLE.format(name="out/note.txt"))
+    judged(tmp_path / "disguised", DISGUISED, act, judge=MODEL_JUDGE, files=files)
 
 
 COIN = '''"""Mean bits of a predictor of coins: it answers with two weights before it is told the coin. Locked."""
