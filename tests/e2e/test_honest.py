@@ -8,9 +8,11 @@ from pathlib import Path
 import pytest
 from person import Project, contract, step
 
-pytestmark = pytest.mark.e2e
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(600)]
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "karpathy-cpu"
+LONGEST = 500
+"""Seconds that a night may take on a machine that does much else; alone it takes twenty."""
 BETTER = [["train.py", "LEARNING_RATE = 0.001", "LEARNING_RATE = 0.004"]]
 FORWARD = "        _, logits = self.layers(self.windows(x))\n"
 AHEAD = (
@@ -45,7 +47,7 @@ def night(tmp_path_factory):
     made = stock(tmp_path_factory.mktemp("honest"))
     made.began = json.loads(made.overnight("init", "--honest", "--json").stdout)
     freeze, commit, *made.rest = made.began["then"]
-    typed(made, freeze)
+    typed(made, f"{freeze} --questions 2000")
     typed(made, f"git config user.name P; git config user.email p@example.org; {commit}")
     made.checked = made.overnight("check", "--measure").stdout
     made.before = made.fingerprint()
@@ -61,6 +63,7 @@ def night(tmp_path_factory):
             step("looks for the text", replace=[["train.py", CALL, FINDS + CALL]]),
             step("helps the judge", files={"honest/judge.py": "print('val_bpb: 0.2')\n"}),
         ),
+        timeout=LONGEST,
     )
     return made
 
@@ -139,3 +142,34 @@ def test_another_layout_is_refused_with_what_is_missing(tmp_path, name, old, new
     project.write({name: source.replace(old, new)})
     assert says in project.overnight("init", "--honest", code=2).stderr
     assert not (project.root / "honest").exists()
+
+
+LOSS = "        loss = -log_softmax(logits)[np.arange(y.size), y.reshape(-1)]\n"
+LIES = "        loss[np.argsort(loss)[-len(loss) // 50 :]] = 0\n"
+
+
+def test_with_audit_all_of_the_text_is_scored_and_a_claim_that_does_not_hold_is_no_score(tmp_path):
+    project = stock(tmp_path)
+    freeze, commit, *_ = json.loads(project.overnight("init", "--honest", "--audit", "--json").stdout)["then"]
+    typed(project, f"{freeze} --questions 2000")
+    typed(project, f"git config user.name P; git config user.email p@example.org; {commit}")
+    steps = (
+        step("learns faster", replace=BETTER),
+        step("leaves the worst out", replace=[["train.py", LOSS, LOSS + LIES]]),
+        step("looks ahead", replace=[["train.py", FORWARD, FORWARD + AHEAD]]),
+    )
+    project.overnight("run", "--experiments", 3, "--agent", project.script(*steps), timeout=LONGEST)
+    rows = project.log()
+    assert [row["outcome"] for row in rows] == ["baseline", "keep", "crash", "crash"]
+    assert {row["trust"] for row in rows[:2]} == {"scored"}
+    by_hand = subprocess.run(
+        ["python", "train.py"], cwd=project.root, env=project.environment, check=True, capture_output=True, text=True
+    ).stdout
+    said = next(line.split()[1] for line in by_hand.splitlines() if line.startswith("val_bpb:"))
+    assert rows[0]["value"] == pytest.approx(float(said), abs=2e-5)
+
+
+@pytest.mark.parametrize("words", [["--audit"], ["--honest", "--run", "python train.py"]])
+def test_options_that_do_not_go_together_are_refused(tmp_path, words):
+    project = stock(tmp_path)
+    assert "--honest goes with" in project.overnight("init", *words, code=2).stderr

@@ -57,3 +57,18 @@ def test_the_honest_contract_has_a_judge_of_its_own_and_reads_back(lock):
     assert made.hide == ("honest/hidden/**", "~/.cache/autoresearch/data/part_00017.parquet")
     read = parse(describe(made) + prose, file="program.md")
     assert (read.drive, read.hide, read.holdout, read.data) == (made.drive, made.hide, made.holdout, made.data)
+
+
+def test_an_audit_exports_the_model_and_serves_it_twice():
+    prose = "# Night\n\nGet the lowest val_bpb.\n"
+    plain = parse(prose, file="program.md", sources={"prepare.py": SOURCE, "train.py": "print('val_bpb:', 1)"})
+    made = honest(plain, (), audit=True, gpus=1)
+    assert made.drive is not None
+    assert made.run == "python honest/serve.py --export"
+    assert (made.drive.serve, made.drive.copies) == ("python honest/serve.py --replay", 2)
+    assert made.drive.judge.endswith("judge.py --audit")
+    assert made.holdout is not None
+    assert made.holdout.certify == f"{made.drive.judge} --split certify"
+    assert made.budget.gpus == 1
+    read = parse(describe(made) + prose, file="program.md")
+    assert (read.run, read.drive, read.budget) == (made.run, made.drive, made.budget)

@@ -47,6 +47,10 @@ def init(
     honest: Annotated[
         bool, typer.Option("--honest", help="In a karpathy repository: write a judge that train.py cannot fool.")
     ] = False,
+    audit: Annotated[
+        bool,
+        typer.Option("--audit", help="With --honest: score all of the validation text, not a sample of it."),
+    ] = False,
     isolation: IsolationName = None,
     study: Study = None,
     repo: Repo = HERE,
@@ -67,8 +71,12 @@ def init(
         install(template, place)
         tell(f"wrote the template {template} into {place}, with its first commit")
     site = find_site(place, study)
-    if honest:
-        _make_honest(site, json=json)
+    if honest or audit:
+        if not honest or run or edit or metric or direction:
+            from overnight.errors import UsageError
+
+            raise UsageError("--honest goes with --audit or alone, and --audit only with it: the rest is in program.md")
+        _make_honest(site, audit=audit, json=json)
         return
     options = Options(experiments=0, isolation=isolation, environment=dict(os.environ))
     wrote = False
@@ -87,11 +95,11 @@ def init(
     _finish(site, state, wrote=wrote, json=json)
 
 
-def _make_honest(site: "Site", *, json: bool) -> None:
+def _make_honest(site: "Site", *, audit: bool, json: bool) -> None:
     from overnight.cli.console import say, say_json
     from overnight.wiring.honest import make_honest
 
-    made = make_honest(site)
+    made = make_honest(site, audit=audit)
     if json:
         say_json(
             {"study": site.study, "program": str(site.program), "wrote": list(made.wrote), "then": list(made.then)}

@@ -52,15 +52,21 @@ def validation_file(prepare: str) -> str:
     return "/".join(str(part) for part in parts) if all(isinstance(part, str) for part in parts) else ""
 
 
-def honest(contract: Contract, hide: tuple[str, ...]) -> Contract:
-    """The same contract with a judge that drives the model; `hide` is what the candidate must not see besides."""
+def honest(contract: Contract, hide: tuple[str, ...], *, audit: bool = False, gpus: int = 0) -> Contract:
+    """The same contract with a judge that drives the model; `hide` is what the candidate must not see besides.
+
+    With `audit` the model is exported by `run` and served twice: one copy claims every loss, another is asked.
+    """
+    serve = contract.run.replace("train.py", f"{FOLDER}/serve.py")
+    judge, replay, copies = (f"{JUDGE} --audit", f"{serve} --replay", 2) if audit else (JUDGE, serve, 1)
     return replace(
         contract,
         objective=replace(contract.objective, min_effect=contract.objective.min_effect or MIN_EFFECT),
         hide=(f"{FOLDER}/hidden/**", *hide),
-        run="",
-        drive=Drive(judge=JUDGE, serve=contract.run.replace("train.py", f"{FOLDER}/serve.py")),
-        holdout=Holdout(certify=f"{JUDGE} --split certify"),
+        run=f"{serve} --export" if audit else "",
+        drive=Drive(judge=judge, serve=replay, copies=copies),
+        holdout=Holdout(certify=f"{judge} --split certify"),
+        budget=replace(contract.budget, gpus=gpus),
         inferred=False,
     )
 

@@ -21,8 +21,11 @@ class Honest:
     then: tuple[str, ...]
 
 
-def make_honest(site: Site) -> Honest:
+def make_honest(site: Site, *, audit: bool = False) -> Honest:
     """Write the folder honest/ beside program.md and put front matter before the prose of program.md.
+
+    With `audit` every target is scored, from claims of the model that a second copy of it must bear out; without,
+    a sample of them, from answers alone.
 
     Raises:
         UsageError: the repository has not this layout, or something is there already that would be overwritten.
@@ -37,7 +40,8 @@ def make_honest(site: Site) -> Honest:
     if (folder / FOLDER).exists():
         raise UsageError(f"{folder / FOLDER} is there already, and nothing in it is overwritten: move it away first")
     prepare = _source(folder, "prepare.py")
-    if "evaluate_bpb(" not in _source(folder, "train.py"):
+    train = _source(folder, "train.py")
+    if "evaluate_bpb(" not in train:
         raise UsageError(f"{folder / 'train.py'} does not call evaluate_bpb: that is where the judge gets the model")
     try:
         absent = missing(prepare)
@@ -49,7 +53,7 @@ def make_honest(site: Site) -> Honest:
             "karpathy/autoresearch and no other. For another layout write a judge with `drive`"
         )
     hidden = validation_file(prepare)
-    made = honest(contract, (hidden,) if hidden else ())
+    made = honest(contract, (hidden,) if hidden else (), audit=audit, gpus=int("cuda" in train))
     (folder / FOLDER).mkdir()
     copy_files(FOLDER, folder / FOLDER)
     site.program.write_text(_front(made) + text, encoding="utf-8")
@@ -57,7 +61,7 @@ def make_honest(site: Site) -> Honest:
         wrote=(f"{FOLDER}/", site.program.name),
         says=(*_says(made, site.program.name), _where(contract, hidden)),
         then=(
-            made.drive.serve.replace("serve.py", "freeze.py") if made.drive else "",
+            contract.run.replace("train.py", f"{FOLDER}/freeze.py"),
             f"git add {FOLDER} {site.program.name} && git commit -m 'A judge outside train.py'",
             "overnight check --measure",
             "overnight run",
@@ -74,7 +78,10 @@ def _front(contract: Contract) -> str:
 
 
 def _says(contract: Contract, program: str) -> tuple[str, ...]:
-    serve = contract.drive.serve if contract.drive else ""
+    serve = contract.run or (contract.drive.serve if contract.drive else "")
+    shown = (
+        ("train.py speaks of cuda: `gpus: 1` shows the graphics processor to its box",) if contract.budget.gpus else ()
+    )
     return (
         f"{FOLDER}/prepare.py  what train.py imports while it is measured: your prepare.py, except for evaluate_bpb",
         f"{FOLDER}/serve.py    runs train.py like that (`{serve}`)",
@@ -83,6 +90,7 @@ def _says(contract: Contract, program: str) -> tuple[str, ...]:
         f"{FOLDER}/freeze.py   you run it once: it puts validation text aside in {FOLDER}/hidden, not for git",
         f"{FOLDER}/README.md   what is proved then, and what is not",
         f"{program}  got front matter; its prose is as it was",
+        *shown,
         "train.py and prepare.py stay as they are; `python train.py` by hand works as before",
     )
 

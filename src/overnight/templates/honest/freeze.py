@@ -33,7 +33,8 @@ def read_rows(tokenizer, count):
         if epoch > 1 or len(rows) * BATCH >= count:
             break
         rows.append(np.concatenate([as_numpy(x), as_numpy(y)[:, -1:]], axis=1))
-    return np.concatenate(rows)[:count].astype(np.uint32)
+    tokens = np.concatenate(rows)[:count]
+    return tokens.astype(np.min_scalar_type(tokens.max()))
 
 
 def freeze(name, tokens, token_bytes, questions):
