@@ -167,14 +167,14 @@ print([number for number in range(3, 256) if is_open(number)])
     def test_a_time_limit_with_grace_asks_first(self, tmp_path: Path) -> None:
         """SIGTERM, and what the command says then still counts as output."""
         program = "import signal, sys, time\nsignal.signal(15, lambda *_: (print('bye'), sys.exit(5)))\ntime.sleep(300)"
-        completed = self.run(tmp_path, program, wall=0.5, grace=10.0)
+        completed = self.run(tmp_path, program, wall=2.0, grace=10.0)
         require(completed.stopped == "wall", "ending by itself within the grace is still being stopped")
         require((completed.code, completed.stdout) == (5, b"bye\n"), "the command may end by itself")
 
     def test_who_ignores_the_grace_is_killed(self, tmp_path: Path) -> None:
         """SIGKILL cannot be ignored."""
         program = f"import signal; signal.signal(15, signal.SIG_IGN); {SLEEP}"
-        completed = self.run(tmp_path, program, wall=0.3, grace=0.2)
+        completed = self.run(tmp_path, program, wall=2.0, grace=0.2)
         require((completed.code, completed.stopped) == (-signal.SIGKILL, "wall"), "after the grace comes SIGKILL")
 
     def test_cpu_seconds_count_children(self, tmp_path: Path) -> None:
@@ -249,11 +249,11 @@ print([number for number in range(3, 256) if is_open(number)])
         """The candidate serves while the judge asks."""
         sandbox = self.sandbox()
         served = sandbox.start(self.box(tmp_path, BURN.format(seconds=300), cpu_seconds=0.2))
-        waited = sandbox.start(self.box(tmp_path, "import time; time.sleep(1.5)")).wait()
+        waited = sandbox.start(self.box(tmp_path, "import time; time.sleep(4)")).wait()
         completed = served.wait()
         require(waited.code == 0, "the one that is waited for ends well")
         require(
-            completed.stopped == "cpu" and completed.wall_seconds < 1.4, f"the other was stopped in time: {completed}"
+            completed.stopped == "cpu" and completed.wall_seconds < 3.9, f"the other was stopped in time: {completed}"
         )
 
     def test_cores_and_core_dumps_are_limited(self, tmp_path: Path) -> None:
