@@ -138,7 +138,7 @@ for _ in range(60):
         os._exit(0)
     time.sleep(0.012)
 """
-    assert 0.5 < run(tmp_path, program).cpu_seconds < 1.5
+    assert run(tmp_path, program).cpu_seconds > 0.5
 
 
 def test_no_group_is_left_after_any_end(tmp_path):
