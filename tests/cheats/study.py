@@ -183,11 +183,10 @@ class House:
         self.mark = secrets.token_hex(16)
         (self.root / "answers").mkdir(parents=True)
         self.canary.write_text("sings\n")
+        written = KEYS[kind].replace("[out/*]", artifacts)
         self.write(
             {
-                "program.md": PROGRAM.format(
-                    keys=f"{KEYS[kind].replace('[out/*]', artifacts)}{budget}variables: {{CHEAT_MARK: {self.mark}}}\n{keys}"
-                ),
+                "program.md": PROGRAM.format(keys=f"{written}{budget}variables: {{CHEAT_MARK: {self.mark}}}\n{keys}"),
                 "train.py": base_train(kind),
                 "judge.py": judge or JUDGE[kind],
                 "lib/table.txt": "nothing\n",
