@@ -72,11 +72,8 @@ def init(
         tell(f"wrote the template {template} into {place}, with its first commit")
     site = find_site(place, study)
     if honest or audit:
-        if not honest or run or edit or metric or direction:
-            from overnight.errors import UsageError
-
-            raise UsageError("--honest goes with --audit or alone, and --audit only with it: the rest is in program.md")
-        _make_honest(site, audit=audit, json=json)
+        together = honest and not (run or edit or metric or direction)
+        _make_honest(site, together=together, audit=audit, json=json)
         return
     options = Options(experiments=0, isolation=isolation, environment=dict(os.environ))
     wrote = False
@@ -95,10 +92,13 @@ def init(
     _finish(site, state, wrote=wrote, json=json)
 
 
-def _make_honest(site: "Site", *, audit: bool, json: bool) -> None:
+def _make_honest(site: "Site", *, together: bool, audit: bool, json: bool) -> None:
     from overnight.cli.console import say, say_json
+    from overnight.errors import UsageError
     from overnight.wiring.honest import make_honest
 
+    if not together:
+        raise UsageError("--honest goes with --audit or alone, and --audit only with it: the rest is in program.md")
     made = make_honest(site, audit=audit)
     if json:
         say_json(
