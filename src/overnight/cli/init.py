@@ -76,20 +76,25 @@ def init(
         _make_honest(site, together=together, audit=audit, json=json)
         return
     options = Options(experiments=0, isolation=isolation, environment=dict(os.environ))
-    wrote = False
-    if not site.program.exists():
-        from overnight.wiring.draft import Wishes
-
-        wishes = Wishes(run=run, edit=tuple(edit or ()), metric=metric, direction=direction)
-        wrote = _write(site, options, tell, wishes)
-    elif run or edit or metric or direction:
-        from overnight.errors import UsageError
-
-        raise UsageError(f"{site.program} exists and is never overwritten: edit it, or move it away and run init again")
-    else:
-        tell(f"{site.program} is there and stays as it is")
+    wrote = _draft(site, options, tell, (run, tuple(edit or ()), metric, direction))
     state = _measure(site, options, tell) if measure else None
     _finish(site, state, wrote=wrote, json=json)
+
+
+def _draft(
+    site: "Site", options: "Options", tell: Callable[[str], None], wished: tuple[str, tuple[str, ...], str, str]
+) -> bool:
+    """Write program.md where there is none, and say whether that was so; `wished`: run, edit, metric, direction."""
+    from overnight.errors import UsageError
+    from overnight.wiring.draft import Wishes
+
+    run, edit, metric, direction = wished
+    if not site.program.exists():
+        return _write(site, options, tell, Wishes(run=run, edit=edit, metric=metric, direction=direction))
+    if any(wished):
+        raise UsageError(f"{site.program} exists and is never overwritten: edit it, or move it away and run init again")
+    tell(f"{site.program} is there and stays as it is")
+    return False
 
 
 def _make_honest(site: "Site", *, together: bool, audit: bool, json: bool) -> None:

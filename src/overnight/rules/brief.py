@@ -1,6 +1,7 @@
 """The brief: what an agent is told, in Markdown, bounded in size, never a word about the holdout."""
 
 from collections.abc import Iterable
+from functools import lru_cache
 
 from overnight.model.brief import Brief
 from overnight.model.contract import Contract, Direction, Guard
@@ -62,6 +63,7 @@ def compose(contract: Contract, state: State, ask: Ask, number: int, seed: int) 
     )
 
 
+@lru_cache(maxsize=1024)
 def quoted(text: str, limit: int = LINE_LIMIT) -> str:
     """Words of an agent or a log as one bounded line of data: nothing hidden, no code fence, no mark of ours."""
     return one_line(text, limit).replace("`", "'").replace("<<<", "< <").replace(">>>", "> >")

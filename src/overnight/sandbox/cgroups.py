@@ -8,6 +8,7 @@ import contextlib
 import os
 import time
 from collections.abc import Iterable, Iterator
+from functools import lru_cache
 from pathlib import Path
 from typing import NamedTuple, Protocol
 
@@ -174,18 +175,20 @@ def counter(table: bytes, name: bytes) -> int:
 
 def new_name(serial: int) -> str:
     """A name that says who made the group: PID namespace, process, when that process began, which of its groups."""
-    return f"{_own_prefix()}-{serial}"
+    return f"{_prefix_of(os.getpid())}-{serial}"
 
 
 def guard(place: str) -> None:
     """Have our groups in the folder `place` removed should we be killed."""
-    remove_when_gone(f"{place}/{_own_prefix()}-")
+    remove_when_gone(f"{place}/{_prefix_of(os.getpid())}-")
 
 
-def _own_prefix() -> str:
-    us = look(os.getpid())
+@lru_cache(maxsize=2)
+def _prefix_of(pid: int) -> str:
+    """How the names of all groups begin that we make as process `pid`; a fork of us is another."""
+    us = look(pid)
     began = round(us.started * 1000) if us else 0
-    return f"{PREFIX}-{_namespace()}-{os.getpid()}-{began}"
+    return f"{PREFIX}-{_namespace()}-{pid}-{began}"
 
 
 def left_behind(place: str) -> Iterator[str]:
