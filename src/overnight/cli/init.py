@@ -11,6 +11,7 @@ from overnight.cli.options import HERE, Json, Repo, Study, present_folder
 from overnight.cli.run import IsolationName
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from overnight.model.contract import Contract
     from overnight.model.state import State
     from overnight.wiring import Site
@@ -82,7 +83,7 @@ def init(
 
 
 def _draft(
-    site: "Site", options: "Options", tell: Callable[[str], None], wished: tuple[str, tuple[str, ...], str, str]
+    site: "Site", options: "Options", tell: "Callable[[str], None]", wished: tuple[str, tuple[str, ...], str, str]
 ) -> bool:
     """Write program.md where there is none, and say whether that was so; `wished`: run, edit, metric, direction."""
     from overnight.errors import UsageError
