@@ -12,6 +12,7 @@ from overnight.cli.run import IsolationName
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
     from overnight.model.contract import Contract
     from overnight.model.state import State
     from overnight.wiring import Site
