@@ -114,7 +114,7 @@ class Watch:
         if self._wires.apart and sys.platform == "linux":
             self._bait = _bait()
         self._before = {path: found for path in self._wires.locked if (found := _content(tree, path)) is not None}
-        self._there = frozenset(name for name in self._ours() if os.path.lexists(tree / name))
+        self._there = frozenset(name for name in self._ours() if os.path.lexists(f"{tree}/{name}"))
 
     def over(self, box: Box, *, mounted: bool, descriptors: bool = True) -> Box:
         """The candidate's `box` with what is watched in it: decoys outside the tree, a descriptor nobody speaks of.
@@ -150,10 +150,10 @@ class Watch:
                 f"The candidate opened {quote(self._shown[decoy])}, where hidden files would be: that is a decoy."
             )
         for path, before in self._before.items():
-            if os.path.lexists(tree / path) and _content(tree, path) != before:
+            if os.path.lexists(f"{tree}/{path}") and _content(tree, path) != before:
                 self._said.append(f"The candidate changed {quote(path)} in its own copy: it belongs to the judge.")
         for name in self._ours():
-            if name not in self._there and os.path.lexists(tree / name):
+            if name not in self._there and os.path.lexists(f"{tree}/{name}"):
                 self._said.append(f"The candidate left {quote(name)} behind, as if to speak to overnight.")
         if self._bait is not None and os.pread(self._bait, _BAIT_BYTES, 0) != bytes(_BAIT_BYTES):
             self._said.append("The candidate wrote to a descriptor of which nobody had told it.")

@@ -185,12 +185,20 @@ def _links(mounts: list[Mount]) -> frozenset[str]:
     for mount in mounts:
         if mount.kind != "tmpfs":
             try:
-                mode = os.lstat(mount.source).st_mode
+                # Shown at its own place, it is of the machine, and one of the same few in every box.
+                found = _is_still_link(mount.source) if mount.source == mount.target else _is_link(mount.source)
             except OSError:
                 raise MachineError(f"the box needs {mount.source} (as {mount.target}), which does not exist") from None
-            if stat.S_ISLNK(mode):
+            if found:
                 links.add(mount.source)
     return frozenset(links)
+
+
+def _is_link(path: str) -> bool:
+    return stat.S_ISLNK(os.lstat(path).st_mode)
+
+
+_is_still_link = lru_cache(maxsize=256)(_is_link)
 
 
 def _arguments(box: Box, mounts: list[Mount], links: frozenset[str]) -> list[str]:

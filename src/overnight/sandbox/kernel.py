@@ -3,6 +3,7 @@
 import ctypes
 import os
 import platform
+from functools import lru_cache
 from pathlib import Path
 
 from overnight.errors import MachineError, OvernightError
@@ -38,6 +39,7 @@ def pick_cores(count: int | None, turn: int) -> set[int] | None:
     return {ours[(turn * count + step) % len(ours)] for step in range(min(count, len(ours)))}
 
 
+@lru_cache(maxsize=1)
 def filter_path() -> Path:
     """The system-call filter for this machine.
 
