@@ -91,12 +91,14 @@ def test_the_hidden_texts_are_in_neither_the_candidates_box_nor_the_agents(demo)
     steps = [step()] * demo.status()["experiments"]
     demo.overnight("run", "--more", 1, "--agent", demo.script(*steps, step("nosy", files={"train.py": nosy})))
     shown = json.loads(demo.overnight("show", len(steps) + 1, "--json").stdout)
-    assert shown["outcome"] == "crash"
-    assert "SEEN" in shown["failure"]["tail"]
-    assert "train.txt" in shown["failure"]["tail"]
-    assert "KNOWS False" in shown["failure"]["tail"]
-    assert "LEARNS True" in shown["failure"]["tail"]
-    assert "certify.txt" not in shown["failure"]["tail"]
+    # It opens every text that it finds, and so a decoy too.
+    assert (shown["outcome"], "decoy" in shown["reason"]) == ("violation", True)
+    tail = shown["readings"][0]["failure"]["tail"]
+    assert "SEEN" in tail
+    assert "train.txt" in tail
+    assert "KNOWS False" in tail
+    assert "LEARNS True" in tail
+    assert "certify.txt" not in tail
 
     line = """command { cat "$OVERNIGHT_BRIEF"; find / -name '*.txt' -path '*night*'; } > found; mv found train.py"""
     demo.overnight("run", "--more", 1, "--agent", line)

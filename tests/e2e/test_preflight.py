@@ -85,8 +85,6 @@ def test_check_names_the_line_of_a_path_that_is_not_there(project):
         ("python3 model.py", "./nothere.sh", ["program.md:5", "nothere.sh"]),
         ("bounds:", "guards: [{run: python3 nothere.py}]\nbounds:", ["program.md:6", "nothere.py"]),
         ("bounds:", "data: [inputs/**]\nbounds:", ["program.md:6", "inputs/**"]),
-        ("budget: {", "budget: {strict: true, ", ["budget.strict"]),
-        ("bounds:", "isolation: {require: capped}\nbounds:", ["requires the tier capped"]),
     ],
 )
 def test_what_can_not_work_on_this_machine_is_refused_before_anything_starts(project, old, new, words):
