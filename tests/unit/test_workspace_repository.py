@@ -194,7 +194,7 @@ def test_a_snapshot_of_a_clean_tree_is_head(repository: Repository) -> None:
 
 def test_a_snapshot_names_the_file_it_cannot_take(repository: Repository) -> None:
     write(repository.root, {"odd\nname": "x"})
-    with pytest.raises(RepositoryError, match=r"odd\\nname cannot be taken along.*rename or ignore"):
+    with pytest.raises(RepositoryError, match=r"odd\\x0aname cannot be taken along.*rename or ignore"):
         repository.snapshot(lambda _: True, "odd")
     (repository.root / "odd\nname").unlink()
     with (repository.root / "huge").open("wb") as file:

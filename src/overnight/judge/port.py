@@ -33,6 +33,8 @@ JUDGE_WORDS = {
 }
 _OPENING = 0.5
 """The part of `budget.wall` in which the candidate must have opened its port."""
+_ENDING = 5.0
+"""Seconds in which the end of a side that is dead must be seen."""
 _HELD = 'read -r go && exec </dev/null && exec "$@"'
 """The judge's box is built while the candidate starts, and goes on when it reads a line."""
 
@@ -75,6 +77,9 @@ def converse_over_port(start: Callable[[Box], Running], candidate: Box, judge: B
                 if died and killed_by_us(asked):
                     asked = replace(asked, stopped="")  # it is dead because the candidate is: nobody cancelled the run
                 return Conversation(asked, served, died)
+        if relayed is None:
+            # One side is dead: that must be seen before the other is ended, or it would count as ended by us.
+            wait(_futures(sides), timeout=_ENDING, return_when=FIRST_COMPLETED)
         judging.kill()
         serving.kill()
         raise FailedError(_before_open(sides.judge.result(), sides.candidate.result()))

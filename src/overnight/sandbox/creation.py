@@ -62,22 +62,24 @@ def arguments(engine: Engine, box: Box, name: str, *, environment: int, cores: s
     words += [] if limits.pids is None else ["--pids-limit", str(4 * limits.pids + 32)]
     words += [] if limits.cpus is None else ["--cpus", str(min(limits.cpus, os.cpu_count() or 1))]
     words += [] if cores is None else ["--cpuset-cpus", ",".join(map(str, sorted(cores)))]
-    words += ["--env-file", f"/dev/fd/{environment}", "--workdir", box.cwd, *_mounts(box)]
+    words += ["--env-file", f"/dev/fd/{environment}", "--workdir", box.cwd, *_mounts(box, podman=engine.podman)]
     words += [] if box.stdin is None else ["--interactive"]
     given = {variable for variable, _ in box.env}
     forgotten = " ".join(variable for variable in ADDED if variable not in given)
     return [*words, "--entrypoint", "/bin/sh", IMAGE, "-c", f"unset {forgotten}\n{FIRST}", "sh", *box.command]
 
 
-def _mounts(box: Box) -> list[str]:
+def _mounts(box: Box, *, podman: bool) -> list[str]:
     size = min(box.limits.disk or TEMPORARY_BYTES, TEMPORARY_BYTES)
     placed = {mount.target.rstrip("/") for mount in box.mounts}
     words = [] if SHARED_MEMORY in placed else ["--shm-size", f"{size}b"]
     own = () if TEMPORARY in placed else (Mount(target=TEMPORARY, kind="tmpfs", size=size),)
+    # Unasked, podman copies what lies at the place into the new file system: a mask would show what it hides.
+    empty = ",notmpcopyup" if podman else ""
     for mount in (*own, *box.mounts):
         if mount.kind == "tmpfs":
             size = mount.size or TEMPORARY_BYTES
-            words += ["--tmpfs", f"{mount.target}:rw,exec,nosuid,nodev,size={size},mode=1777"]
+            words += ["--tmpfs", f"{mount.target}:rw,exec,nosuid,nodev,size={size},mode=1777{empty}"]
         elif mount.kind == "device":
             words += ["--device", f"{mount.source}:{mount.target}:rw"]
         else:

@@ -120,6 +120,22 @@ open("x", "w").write("y")
         completed = self.run(room, "print(open('inner/file').read(), open('/data/a/file').read())", mounts=mounts)
         require(completed.stdout == b"text text\n", f"both are there: {completed}")
 
+    def test_a_temporary_file_system_hides_what_lies_at_its_place(self, tmp_path: Path) -> None:
+        """However small it is, and whatever a mount around it shows."""
+        if not self.sandbox().covers().mounts:
+            return
+        outside, room = tmp_path / "outside", tmp_path / "room"
+        masked = outside / "masked"
+        for folder in (masked, room):
+            folder.mkdir(parents=True)
+        (masked / "secret").write_text("x" * 100_000)
+        mounts = (
+            Mount(target=str(outside), source=str(outside)),
+            Mount(target=str(masked), kind="tmpfs", size=4096),
+        )
+        completed = self.run(room, f"import os; print(os.listdir({str(masked)!r}))", mounts=mounts)
+        require(completed.stdout == b"[]\n", f"nothing is there: {completed}")
+
     def test_there_is_no_network(self, tmp_path: Path) -> None:
         """Neither a listener on this machine's loopback nor an abstract socket can be reached."""
         with socket.create_server(("127.0.0.1", 0)) as listener, socket.socket(socket.AF_UNIX) as abstract:
