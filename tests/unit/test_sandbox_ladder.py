@@ -45,3 +45,7 @@ def test_without_bubblewrap_its_rungs_say_why_and_how_to_get_it(tmp_path, monkey
 def test_an_unknown_name_is_refused_with_the_known_ones():
     with pytest.raises(UsageError, match=r"contained, .*none"):
         available("docker-in-docker")
+
+
+def test_bubblewrap_is_the_stronger_of_its_two_boxes_that_works():
+    assert available("bubblewrap").covers().tier is best()[0].covers().tier

@@ -135,12 +135,17 @@ def best(cache: Path | None = None) -> tuple[Sandbox, tuple[str, ...]]:
 
 
 def available(name: str, cache: Path | None = None) -> Sandbox:
-    """The sandbox called `name`, proven on this machine.
+    """The sandbox called `name`, proven on this machine; "bubblewrap" is the stronger of its two that works.
 
     Raises:
         UsageError: there is no sandbox of this name.
         IsolationError: it does not work on this machine; the message says why and the fix.
     """
+    if name == "bubblewrap":
+        try:
+            return available("capped", cache)
+        except IsolationError:
+            return available("contained", cache)
     rung = next((rung for rung in RUNGS if rung.name == name), None)
     if rung is None:
         raise UsageError(f"there is no box called {name!r}; choose one of {', '.join(names())}")
