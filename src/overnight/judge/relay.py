@@ -118,7 +118,7 @@ def accept(listener: socket.socket, address: tuple[str, int]) -> None:
         try:
             judge, _ = listener.accept()
         except OSError:  # too many at once: the next ones wait until some have ended
-            time.sleep(LOOK)  # the kernel tells nobody that a port was opened
+            time.sleep(LOOK)  # nothing tells when a descriptor is free again
             continue
         try:
             threading.Thread(target=serve, args=(judge, address), daemon=True).start()
