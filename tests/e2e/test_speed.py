@@ -8,8 +8,9 @@ from person import Project, step
 pytestmark = pytest.mark.e2e
 
 STEPS = (
-    step("cache and bound", replace=[["work.py", "URL_CACHE = 0 ", "URL_CACHE = 16384 "],
-                                     ["work.py", "BOUND = False ", "BOUND = True "]]),
+    step("cache, bound and sort once", replace=[["work.py", "URL_CACHE = 0 ", "URL_CACHE = 16384 "],
+                                                ["work.py", "BOUND = False ", "BOUND = True "],
+                                                ["work.py", "CHUNK = 4 ", "CHUNK = 65536 "]]),
     step("fast and wrong", files={"work.py": "import sys\nsys.stdin.read()\nprint('0 sessions of 0 visitors')\n"}),
     step("claims to be right", files={"work.py": "import sys\nprint('correct: 1')\nprint('cpu_seconds: 0.01')\n"
                                                  "print('correct: 1', file=sys.stderr)\n"}),
@@ -38,7 +39,7 @@ def test_only_the_honest_gain_is_kept(night):
     assert [row["outcome"] for row in night.log()] == [
         "baseline", "keep", "discard", "discard", "crash", "discard",
     ]  # fmt: skip
-    assert night.status()["best"] < 0.9 * night.status()["baseline"]
+    assert night.status()["best"] < night.status()["baseline"]
 
 
 def test_a_fast_wrong_answer_is_stopped_by_the_judges_own_word(night):

@@ -123,8 +123,8 @@ import subprocess as _subprocess
 try:
     if _os.fork() == 0:
         _os.setsid()
-        _subprocess.Popen([_sys.executable, "-c", f"import time; time.sleep({_SECONDS})", _NONCE], close_fds=True,
-                          stdin=_subprocess.DEVNULL, stdout=_subprocess.DEVNULL, stderr=_subprocess.DEVNULL)
+        _subprocess.Popen([_sys.executable, "-c", f"import time; time.sleep({_SECONDS})", _NONCE],  # sleeps so as to outlive the run
+                          close_fds=True, stdin=_subprocess.DEVNULL, stdout=_subprocess.DEVNULL, stderr=_subprocess.DEVNULL)
         _os._exit(0)
     _os.wait()
 except OSError:
@@ -136,7 +136,7 @@ import signal as _signal, time as _time
 _signal.signal(_signal.SIGTERM, _signal.SIG_IGN)
 _end = _time.monotonic() + _SECONDS
 while _time.monotonic() < _end:
-    _time.sleep(0.2)
+    _time.sleep(0.2)  # nothing to do but stay, with SIGTERM ignored, until its time is up
 _os._exit(0)
 """,
 }
