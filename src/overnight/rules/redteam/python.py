@@ -123,8 +123,9 @@ import subprocess as _subprocess
 try:
     if _os.fork() == 0:
         _os.setsid()
-        _subprocess.Popen([_sys.executable, "-c", f"import time; time.sleep({_SECONDS})", _NONCE],  # sleeps so as to outlive the run
-                          close_fds=True, stdin=_subprocess.DEVNULL, stdout=_subprocess.DEVNULL, stderr=_subprocess.DEVNULL)
+        _idle = f"import time; time.sleep({_SECONDS})"  # does nothing but outlive the run
+        _subprocess.Popen([_sys.executable, "-c", _idle, _NONCE], close_fds=True, stdin=_subprocess.DEVNULL,
+                          stdout=_subprocess.DEVNULL, stderr=_subprocess.DEVNULL)
         _os._exit(0)
     _os.wait()
 except OSError:
