@@ -4,8 +4,8 @@ import sys
 
 import pytest
 
-from overnight.sandbox.meters import CpuMeter, MemoryMeter, folder_bytes
-from overnight.sandbox.processes import Process, counter, look, out_of_memory_kills, proportional, tree
+from overnight.sandbox.meters import CpuMeter, MemoryMeter, folder_bytes, held_together
+from overnight.sandbox.processes import Process, counter, lives, look, out_of_memory_kills, proportional, tree
 
 PLENTY = 10**12
 
@@ -47,6 +47,57 @@ def test_several_processes_are_convicted_only_by_what_they_hold_together():
     held = 2 * proportional(me)
     assert not MemoryMeter(held + 50 * 1024**2).observe([me, me], 0.0)
     assert MemoryMeter(held // 2).observe([me, me], 0.0)
+
+
+def test_a_process_that_has_just_died_holds_nothing_whatever_it_held_before():
+    with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as child:
+        before = look(child.pid)._replace(resident=10**9)
+        child.stdin.close()
+        os.waitid(os.P_PID, child.pid, os.WEXITED | os.WNOWAIT)
+        assert proportional(before) == 0
+        assert not MemoryMeter(10**8).observe([look(os.getpid()), before], 0.0)
+
+
+def test_the_number_of_a_dead_process_used_again_is_not_the_dead_process():
+    me = look(os.getpid())
+    assert lives(me)
+    assert not lives(me._replace(started=me.started - 1))
+
+
+HOARDER = "held = b'x' * (64 * 1024**2); print(flush=True); input()"
+
+
+class ReadSlowly(list):
+    """Processes of which the first dies when it has been read."""
+
+    def __iter__(self):
+        first, *rest = super().__iter__()
+        yield first
+        if look(first.pid).state != "Z":
+            os.kill(first.pid, 9)
+            os.waitid(os.P_PID, first.pid, os.WEXITED | os.WNOWAIT)
+        yield from rest
+
+
+def test_those_that_die_while_the_others_are_read_are_not_counted():
+    """A survivor holds alone what it shared with the dead: what was read of them before does not add to it."""
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
+    with subprocess.Popen([sys.executable, "-c", HOARDER], **pipes) as dying, subprocess.Popen(["cat"], **pipes) as cat:
+        dying.stdout.readline()
+        processes = [look(dying.pid), look(cat.pid)]
+        assert held_together(processes) > 64 * 1024**2
+        assert held_together(ReadSlowly(processes)) < 32 * 1024**2
+        cat.stdin.close()
+
+
+def test_between_two_readings_of_what_is_shared_no_sum_can_be_a_new_peak():
+    """Many children that share everything look like a crowd that shares nothing, were the old share believed."""
+    me = look(os.getpid())
+    meter = MemoryMeter(30 * 1024**3)
+    assert not meter.observe([me, process(2**22 + 1, resident=1)], 0.0)
+    crowd = [me._replace(resident=20 * 1024**3)] * 30
+    assert not meter.observe(crowd, 0.0)
+    assert meter.peak == 20 * 1024**3
 
 
 def test_a_tree_has_parents_before_children_and_stops_counting_a_bomb():

@@ -5,7 +5,7 @@ import stat
 import time
 from collections.abc import Callable, Iterable, Sequence
 
-from overnight.sandbox.processes import Process, proportional
+from overnight.sandbox.processes import Process, lives, proportional
 
 INODE_BYTES = 256
 DISK_PERIOD = 0.1
@@ -16,7 +16,8 @@ class MemoryMeter:
 
     The resident sizes of forked processes count their shared pages again and again. They are an upper bound, so
     they clear a tree cheaply; proportional sizes, which walk the page tables, are read only when that bound would
-    convict the tree or set a new peak, and never for more than a small part of the time.
+    convict the tree or set a new peak, and never for more than a small part of the time. What was shared at one
+    moment says nothing about the next: between two such readings only what one process holds can be a new peak.
     """
 
     def __init__(self, limit: int | None) -> None:
@@ -32,14 +33,25 @@ class MemoryMeter:
         if len(processes) < 2:
             self.peak = max(self.peak, resident)
             return over
-        fresh = now >= self._not_before and (over or resident * self._shared > self.peak * 1.05)
-        if fresh:
-            begun = time.monotonic()
-            self._shared = min(1.0, sum(map(proportional, processes)) / max(resident, 1))
-            self._not_before = now + (5 if over else 30) * (time.monotonic() - begun)
-        held = int(resident * self._shared)
+        if now < self._not_before or not (over or resident * self._shared > self.peak * 1.05):
+            self.peak = max(self.peak, *(process.resident for process in processes))
+            return False
+        begun = time.monotonic()
+        held = held_together(processes)
+        self._shared = min(1.0, held / max(resident, 1))
+        self._not_before = now + (5 if over else 30) * (time.monotonic() - begun)
         self.peak = max(self.peak, held)
-        return fresh and self._limit is not None and held > self._limit
+        return self._limit is not None and held > self._limit
+
+
+def held_together(processes: Sequence[Process]) -> int:
+    """Bytes that `processes` hold together, pages that they share counted once; at most what it was at one moment.
+
+    Whoever dies while the sizes are read leaves what it shared to the others, whose sizes grow with it: only those
+    that live on when all were read are counted.
+    """
+    sizes = [proportional(process) for process in processes]
+    return sum(size for size, process in zip(sizes, processes, strict=True) if size and lives(process))
 
 
 class CpuMeter:

@@ -94,11 +94,21 @@ def tree(roots: Iterable[int], at_most: int | None = None) -> list[Process]:
 
 
 def proportional(process: Process) -> int:
-    """Bytes held by `process` where a page shared by n processes counts 1/n; its resident size if we may not look."""
+    """Bytes held by `process` where a page shared by n processes counts 1/n; its resident size if we may not look.
+
+    0 when it is dead or dying: then it has given its memory back, whatever it held when it was last seen.
+    """
     for line in read(f"/proc/{process.pid}/smaps_rollup").splitlines():
         if line.startswith(b"Pss:"):
             return int(line.split()[1]) * 1024
-    return process.resident if look(process.pid) is not None else 0
+    now = look(process.pid)
+    return now.resident if now is not None and lives(process, now) else 0
+
+
+def lives(process: Process, now: Process | None = None) -> bool:
+    """Whether the process that was seen as `process` still runs; `now` spares a look."""
+    now = now or look(process.pid)
+    return now is not None and now.started == process.started and now.state not in "ZX"
 
 
 def innermost_pid(pid: int) -> int:
