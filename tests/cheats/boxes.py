@@ -9,6 +9,7 @@ import pytest
 from catalogue import HONEST, WISH, Cheat, Kind, Word
 from study import Study
 
+import rungs
 from overnight.model.contract import Tier
 from overnight.model.experiment import Outcome, Trust
 from overnight.model.state import Experiment
@@ -16,7 +17,7 @@ from overnight.model.value import lookup
 from overnight.ports import Sandbox
 from overnight.report.markdown import render as report
 from overnight.sandbox import Unboxed
-from overnight.sandbox.ladder import available, survey
+from overnight.sandbox.ladder import RUNGS
 
 AGAIN = 123_456_789
 """The seed of a second reading."""
@@ -37,8 +38,9 @@ BROKEN = re.compile("NameError|SyntaxError|AttributeError|ImportError|ModuleNotF
 @cache
 def offered() -> dict[str, Offer]:
     """Every kind of box that this machine gives by its name on the ladder, strongest first; never `none`."""
-    reports = [report for report in survey() if report.available and report.tier is not Tier.none]
-    return {report.name: Offer(available(report.name), report.tier, report.by_name_only) for report in reports}
+    names = rungs.settled().names
+    boxes = [rung for rung in RUNGS if rung.name in names and rung.tier is not Tier.none]
+    return {rung.name: Offer(rungs.sandbox(rung.name), rung.tier, rung.by_name_only) for rung in boxes}
 
 
 def box(name: str) -> Sandbox:

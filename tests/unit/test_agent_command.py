@@ -3,11 +3,14 @@
 import json
 import os
 import time
+from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
+import rungs
 from overnight.agents import CommandAgent, script_mounts
 from overnight.agents.reply import Reply, parse_reply
 from overnight.model.box import Limits, Mount
@@ -30,11 +33,11 @@ def run(tmp_path):
     checkout.mkdir()
     (checkout / "train.py").write_text("DEPTH = 8\n")
 
-    def run(line, *, sandbox=None, brief=None, wall=20.0, **more):
+    def run(line, *, sandbox=None, brief=None, wall=20.0, toolchain=SYSTEM, **more):
         agent = CommandAgent(
             line,
             sandbox=sandbox or Bubblewrap(),
-            toolchain=SYSTEM,
+            toolchain=toolchain,
             scratch=tmp_path / "scratch",
             transcripts=tmp_path / "transcripts",
             limits=Limits(wall=60.0),
@@ -66,6 +69,31 @@ def test_the_command_is_told_everything_and_its_reply_is_read(run, sandbox):
     words = (proposal.summary, proposal.hypothesis, proposal.needs_followup, proposal.ideas)
     assert words == ("s", "h", True, ("i",))
     assert (proposal.cost_usd, proposal.tokens, proposal.note, proposal.unavailable) == (0.5, 9, "", "")
+
+
+@pytest.mark.parametrize("name", rungs.settled().names)
+def test_in_every_box_home_and_the_temporary_folder_are_the_commands_own(run, tmp_path, name):
+    """Empty, writable, and forgotten afterwards; without a box the command is the person, whose home stays."""
+    home = tmp_path / "person"
+    (home / "login").mkdir(parents=True)
+    (home / "diary").write_text("mine")
+    (home / "login" / "token").write_text("let me in")
+    toolchain = replace(SYSTEM, home=str(home), env=(*SYSTEM.env, ("HOME", str(home)), ("TMPDIR", "/tmp")))
+    line = """
+    ls -A "$HOME" > listed.txt; cat "$HOME/login/token" > token.txt; cat "$HOME/diary" > diary.txt
+    echo kept > "$HOME/note" && cat "$HOME/note" > note.txt
+    file=$(mktemp) && echo "$file" > temporary.txt
+    """
+    read = (Mount(source=str(home / "login"), target=str(home / "login")),)
+    run(line, sandbox=rungs.sandbox(name), toolchain=toolchain, read=read)
+    told = {path.stem: path.read_text() for path in run.checkout.glob("*.txt")}
+    assert told["token"] == "let me in"
+    assert told["note"] == "kept\n"
+    assert not Path(told["temporary"].strip()).exists()
+    if name != "none":
+        assert (told["listed"], told["diary"]) == ("login\n", "")
+        assert not (home / "note").exists()
+    assert list((tmp_path / "scratch").iterdir()) == []
 
 
 def test_it_starts_in_the_folder_of_program_md_and_may_write_in_the_whole_checkout(run):

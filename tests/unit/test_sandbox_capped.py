@@ -9,9 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from overnight.errors import IsolationError, MachineError
+import rungs
+from overnight.errors import MachineError
 from overnight.model.box import Box, Limits, Mount
-from overnight.sandbox import Capped, available
+from overnight.sandbox import Capped
 from overnight.sandbox.capped import find_hierarchy
 from overnight.sandbox.cgroup_v1 import HierarchyV1
 from overnight.sandbox.cgroup_v2 import HierarchyV2
@@ -19,16 +20,7 @@ from overnight.sandbox.cgroups import own_paths
 from overnight.testing.isolation import LOCK, is_free
 from overnight.testing.sandbox import MEGABYTE, PYTHON, SLEEP, SYSTEM, fork
 
-
-def offered() -> bool:
-    try:
-        available("capped")
-    except IsolationError:
-        return False
-    return True
-
-
-__test__ = offered()
+__test__ = "capped" in rungs.settled().names
 
 MOUNTS = tuple(Mount(target=path, source=path) for path in dict.fromkeys(SYSTEM) if Path(path).exists())
 VERSION_1 = "memory" in own_paths()

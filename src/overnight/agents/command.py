@@ -14,6 +14,7 @@ from overnight.agents.reply import Reply, clean, read_reply
 from overnight.agents.room import Room, open_room
 from overnight.model.box import Box, Completed, Limits, Mount
 from overnight.model.brief import AgentBudget, Brief
+from overnight.model.contract import Tier
 from overnight.model.experiment import Proposal
 from overnight.model.toolchain import Toolchain
 from overnight.ports import Sandbox
@@ -34,7 +35,8 @@ class CommandAgent:
     """Runs `/bin/sh -c line` in a box whose only writable places are the checkout and the reply's folder.
 
     The checkout has the same absolute path inside as outside; the command starts in the folder of program.md. It gets
-    the brief on standard input, and in its environment, beside the toolchain's own and `env`:
+    the brief on standard input, and HOME and TMPDIR are writable, empty and forgotten afterwards. In its environment,
+    beside the toolchain's own and `env`:
 
         OVERNIGHT_BRIEF      path of the brief, a Markdown file
         OVERNIGHT_REPLY      path where it may leave a JSON object: summary, hypothesis, needs_followup, ideas,
@@ -94,8 +96,10 @@ class CommandAgent:
 
     def _run(self, brief: Brief, workdir: Path, room: Room, limits: Limits) -> Completed:
         root = checkout_root(workdir, brief.folder)
+        own, places = self._private(room)
         env = {
             **dict(self._toolchain.env),
+            **places,
             **self._env,
             "OVERNIGHT_BRIEF": str(room.brief),
             "OVERNIGHT_REPLY": str(room.reply),
@@ -105,6 +109,7 @@ class CommandAgent:
             "OVERNIGHT_WORKSPACE": str(root),
         }
         mounts = (
+            *own,
             *self._toolchain.mounts,
             *self._read,
             Mount(target=str(root), source=str(root), kind="write"),
@@ -125,6 +130,27 @@ class CommandAgent:
             return self._sandbox.start(box).wait()
         finally:
             os.close(descriptor)
+
+    def _private(self, room: Room) -> tuple[tuple[Mount, ...], dict[str, str]]:
+        """The command's own home and temporary folder: mounts, and the variables that name them.
+
+        A box that mounts has a /tmp of its own, and shows an empty home at the home's place. In one that cannot, both
+        are folders of the room, from whose home links lead to what may be read of the real one. Without a box the
+        command is the person: their home stays.
+        """
+        coverage, home = self._sandbox.covers(), self._toolchain.home
+        if coverage.mounts:
+            return ((Mount(target=home, kind="tmpfs", size=self._limits.disk or 0),) if home else ()), {}
+        places, variables = [room.temporary], {"TMPDIR": str(room.temporary)}
+        if home and coverage.tier is not Tier.none:
+            places.append(room.home)
+            variables["HOME"] = str(room.home)
+            for mount in self._read:
+                if mount.target.startswith(f"{home}/"):
+                    link = room.home / mount.target[len(home) + 1 :]
+                    link.parent.mkdir(parents=True, exist_ok=True)
+                    link.symlink_to(mount.source)
+        return tuple(Mount(target=str(place), source=str(place), kind="write") for place in places), variables
 
     def _keep_transcript(self, number: int, completed: Completed) -> str:
         """Write what was printed and return the file's name within the folder of transcripts."""

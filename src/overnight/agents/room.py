@@ -13,15 +13,16 @@ from overnight.errors import MachineError
 class Room:
     """Paths of the brief (read-only in the box) and of the reply (alone in a writable folder).
 
-    `replies` is a descriptor of the reply's folder, opened before the command ran: whatever the command does to paths,
-    the reply is looked for in that folder.
+    `home` and `temporary` are empty folders, for a box that has none of its own. `replies` is a descriptor of the
+    reply's folder, opened before the command ran: whatever the command does to paths, the reply is looked for there.
     """
 
     def __init__(self, folder: Path, text: str) -> None:
         self.brief = folder / "ask" / "brief.md"
         self.reply = folder / "reply" / "reply.json"
-        self.brief.parent.mkdir()
-        self.reply.parent.mkdir()
+        self.home, self.temporary = folder / "home", folder / "tmp"
+        for place in (self.brief.parent, self.reply.parent, self.home, self.temporary):
+            place.mkdir()
         self.brief.write_text(text, encoding="utf-8")
         self.replies = os.open(self.reply.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
         self._since = self.brief.stat().st_ctime_ns

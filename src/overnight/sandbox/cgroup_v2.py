@@ -192,7 +192,7 @@ def _divided(own: str) -> tuple[str, tuple[str, ...]]:
             place = way(own)
             if place:
                 return place, _enable(place)
-        except (MachineError, OSError, subprocess.SubprocessError) as error:
+        except (MachineError, OSError) as error:
             refusals.append(str(error))
     named = f" ({'; '.join(dict.fromkeys(refusals))})" if refusals else ""
     raise NotHereError(
@@ -225,14 +225,23 @@ def _by_moving(own: str) -> str:
 
 
 def _by_systemd(own: str) -> str:
-    """A delegated scope for this process from systemd: the user's, or for root the machine's."""
+    """A delegated scope for this process from systemd: the user's, or for root the machine's.
+
+    StartTransientUnit of org.freedesktop.systemd1(5), spelled as busctl(1) wants it: name, mode, three properties with
+    their types, no further units. The answer names a job, which may still be running.
+    """
     whose = [] if os.getuid() == 0 else ["--user"]
     line = ["busctl", *whose, "call", UNIT, f"/{UNIT.replace('.', '/')}", f"{UNIT}.Manager"]
     line += ["StartTransientUnit", "ssa(sv)a(sa(sv))", f"overnight-{os.getpid()}.scope", "fail", "3"]
     line += ["Description", "s", "overnight", "Delegate", "b", "true", "PIDs", "au", "1", str(os.getpid()), "0"]
-    answer = subprocess.run(line, capture_output=True, text=True, timeout=SYSTEMD_SECONDS, check=False)
+    try:
+        answer = subprocess.run(line, capture_output=True, text=True, timeout=SYSTEMD_SECONDS, check=False)
+    except FileNotFoundError:
+        raise MachineError("systemd cannot be asked for a scope, busctl is not installed") from None
+    except subprocess.TimeoutExpired:
+        raise MachineError(f"systemd did not answer within {SYSTEMD_SECONDS:.0f} s") from None
     if answer.returncode != 0:
-        raise MachineError(f"systemd gives no scope: {answer.stderr.strip() or answer.returncode}")
+        raise MachineError(f"systemd gives no scope: {answer.stderr.strip() or f'code {answer.returncode}'}")
     deadline = time.monotonic() + SYSTEMD_SECONDS
     while (scope := folder_of("")) in {own, None}:
         if time.monotonic() > deadline:
