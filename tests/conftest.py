@@ -16,8 +16,3 @@ def pytest_configure(config: pytest.Config) -> None:
 @pytest.hookimpl(optionalhook=True)
 def pytest_configure_node(node: Any) -> None:
     node.workerinput["rungs"] = {"names": list(rungs.settled().names), "proofs": rungs.settled().proofs}
-
-
-def pytest_unconfigure(config: pytest.Config) -> None:
-    if not hasattr(config, "workerinput"):
-        rungs.forget()

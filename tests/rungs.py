@@ -4,6 +4,7 @@ A proof by attack that fails because the machine is busy for a moment must not m
 different tests: the process that starts the workers finds out, and tells them (see `conftest`).
 """
 
+import atexit
 import shutil
 import tempfile
 from pathlib import Path
@@ -29,6 +30,7 @@ def settled() -> Settled:
     """What was settled, else found out now: a box counts when one of a few attempts proves it."""
     if not _known:
         folder = tempfile.mkdtemp(prefix="overnight-tests-proofs-")
+        atexit.register(shutil.rmtree, folder, ignore_errors=True)
         surveys = [survey(Path(folder)) for _ in range(ATTEMPTS)]
         proven = {report.name for reports in surveys for report in reports if report.available}
         _known.append(Settled(tuple(report.name for report in surveys[0] if report.name in proven), folder))
@@ -38,13 +40,6 @@ def settled() -> Settled:
 def settle(names: tuple[str, ...], proofs: str) -> None:
     """Take over what another process has found out."""
     _known[:] = [Settled(names, proofs)]
-
-
-def forget() -> None:
-    """Remove the folder of proofs, if this process made one."""
-    for known in _known:
-        shutil.rmtree(known.proofs, ignore_errors=True)
-    _known.clear()
 
 
 def sandbox(name: str) -> Sandbox:

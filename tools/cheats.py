@@ -13,7 +13,7 @@ ROOT = Path(__file__).resolve().parent.parent
 PAGE = ROOT / "docs" / "reference" / "cheats.md"
 CHEATS = ROOT / "tests" / "cheats"
 
-sys.path.insert(0, str(CHEATS))
+sys.path[:0] = [str(CHEATS), str(CHEATS.parent)]
 
 from catalogue import Cheat, Kind, Verdict, Word, all_cheats  # noqa: E402 - its folder is no package
 
