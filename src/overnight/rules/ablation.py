@@ -38,8 +38,9 @@ class Standing(Value, frozen=True, kw_only=True):
 
     `kept` and `removed` are the lineage in two parts: nothing measurable is lost without `removed`, all of it at
     once. `proven` are those of `kept` whose own loss is measurable, or without which there is no number; of the rest
-    only something measurable is lost without several of them. `losses` are of the changes that were taken out alone (or beside `removed`, where they cannot go alone);
-    without one of `needed` there is no number; `entangled` could not be taken out without what stays.
+    only something measurable is lost without several of them. `losses` are of the changes that were taken out alone
+    (or beside `removed`, where they cannot go alone); without one of `needed` there is no number; `entangled` could
+    not be taken out without what stays.
     """
 
     ask: tuple[int, ...] = ()
