@@ -77,7 +77,9 @@ def test_noise_that_passes_for_a_gain_is_a_finding_with_the_line_to_write(projec
     noisy = "import os\nprint('loss:', 5 + int(os.environ['OVERNIGHT_SEED']) % 1000 / 1000)\n"
     begun(project, model=noisy)
     found, by_name = attacked(project, code=1)
-    assert "baseline-twice" in found["got_through"]
+    assert by_name["baseline-twice"]["status"] == "noise"
+    assert (found["noise"], found["ok"]) == (True, False)
+    assert "baseline-twice" not in found["got_through"]
     assert "min_effect: " in by_name["baseline-twice"]["mend"]
 
 
@@ -140,6 +142,27 @@ def test_an_imported_module_is_attacked_where_the_command_itself_is_locked(proje
     bench = "import model\nprint('loss:', model.answer())\n"
     begun(project, model="def answer():\n    return 3\n", run="python3 bench.py", files={"bench.py": bench})
     assert attacked(project, code=1)[0]["got_through"] == ["forged-instead"]
+
+
+UNUSED = "import os\nif os.environ.get('NEVER'):\n    import model\nprint('loss:', 3)\n"
+
+
+def test_what_is_planted_where_nothing_runs_shows_nothing(project):
+    begun(project, run="python3 bench.py", files={"bench.py": UNUSED})
+    found, by_name = attacked(project, code=1)
+    for name in ("exit-1", "forged-instead", "forged-after", "daemon"):
+        assert by_name[name]["status"] == "not applicable"
+        assert "without running model.py" in by_name[name]["detail"]
+    assert found["got_through"] == ["empty"]
+
+
+def test_of_several_modules_the_one_that_runs_is_attacked(project):
+    bench = UNUSED.replace("print('loss:', 3)", "import core\nprint('loss:', core.answer())")
+    files = {"bench.py": bench, "core.py": "def answer():\n    return 3\n"}
+    begun(project, run="python3 bench.py", edit=["model.py", "core.py"], files=files)
+    by_name = attacked(project, code=1)[1]
+    assert by_name["forged-instead"]["status"] == "got through"
+    assert by_name["exit-1"]["status"] == "detected"
 
 
 def test_without_a_box_what_a_candidate_could_do_is_shown(project):

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from overnight.model.contract import Contract, Direction, Guard, Objective
 from overnight.model.experiment import Failure, Measurement
-from overnight.program.entry import Entry, entry
+from overnight.program.entry import Entry, entries
 from overnight.rules.doctor import GIB, Health, clock, disk
 from overnight.rules.redteam.advice import advice
 from overnight.rules.redteam.answers import (
@@ -95,7 +95,7 @@ def test_a_guard_that_fails_is_a_detection():
 
 def test_the_baseline_against_itself_is_held_to_min_effect():
     assert same(baseline(3.0, 3.0))[0] is Status.prevented
-    assert same(baseline(3.0, 3.1))[0] is Status.got_through
+    assert same(baseline(3.0, 3.1))[0] is Status.noise
     patient = Objective(metric="loss", min_effect=0.2)
     assert same(baseline(3.0, 3.1, objective=patient))[0] is Status.prevented
     why, mend = advice(Attack(name="", title="", aim="same"), baseline(3.0, 3.1))
@@ -148,17 +148,25 @@ TRACKED = ("model.py", "bench.py", "run.sh", "main.mjs", "q.sql", "pkg/core.py")
 )
 def test_the_file_that_the_command_runs_is_found_with_its_language(run, edit, found):
     sources = {**dict.fromkeys(TRACKED, ""), "bench.py": "from pkg import core\nrun('main.mjs')\n"}
-    entered = entry(contract(run=run, edit=edit), TRACKED, sources, matches=matches)
+    entered = entries(contract(run=run, edit=edit), TRACKED, sources, matches=matches)[0]
     assert isinstance(entered, Entry)
     assert (entered.path, entered.language) == found
 
 
+def test_what_the_command_starts_comes_before_what_is_imported_and_what_is_only_named():
+    sources = {**dict.fromkeys(TRACKED, ""), "bench.py": "run('main.mjs')\nfrom pkg import core\nimport bench\n"}
+    found = entries(contract(run="python bench.py; sh run.sh", edit=("**",)), TRACKED, sources, matches=matches)
+    assert [(one.path, one.language) for one in found] == [
+        ("bench.py", "python"), ("run.sh", "sh"), ("pkg/core.py", "python"),
+    ]  # fmt: skip
+
+
 def test_no_entry_says_why():
     sources = dict.fromkeys(TRACKED, "")
-    assert entry(contract(run="python bench.py", edit=("q.sql",)), TRACKED, sources, matches=matches) == (
+    assert entries(contract(run="python bench.py", edit=("q.sql",)), TRACKED, sources, matches=matches) == (
         "no attack is written for .sql"
     )
-    locked = entry(contract(run="python bench.py", edit=("model.py",)), TRACKED, sources, matches=matches)
+    locked = entries(contract(run="python bench.py", edit=("model.py",)), TRACKED, sources, matches=matches)
     assert "starts bench.py, which may not be edited" in locked
 
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from overnight.rules.redteam.attack import Attack
     from overnight.wiring.redteam import Attackable
 
-_COLOURS = {"prevented": "32", "detected": "32", "got through": "31", "not applicable": "2"}
+_COLOURS = {"prevented": "32", "detected": "32", "got through": "31", "noise": "33", "not applicable": "2"}
 _MARGIN = " " * 16
 
 Program = Annotated[Path | None, typer.Argument(metavar="[PROGRAM]", help="program.md or its folder, if not this one.")]
@@ -40,7 +40,7 @@ def redteam(
     """Attack your own judge before bed: cheating and empty candidates, measured as the night measures.
 
     Prints what got through, why it matters, and what to write into program.md. Exit code 1 when something got through,
-    0 when nothing did. Your files are not touched.
+    or when the noise of the judge alone would be kept; else 0. Your files are not touched.
     """
     from overnight.cli.console import say, say_json
     from overnight.engine.redteam import read_baseline
@@ -70,7 +70,7 @@ def redteam(
         say_json(_document(ready, str(site.program), baseline, found))
     else:
         say(_ending(found))
-    if any(result.status == "got through" for result in found):
+    if any(result.status in ("got through", "noise") for result in found):
         raise typer.Exit(1)
 
 
@@ -143,10 +143,13 @@ def summary(found: "list[Result]") -> str:
     from overnight.report.text import plural
 
     through = [result.name for result in found if result.status == "got through"]
-    tried = sum(result.status != "not applicable" for result in found)
-    if not through:
-        return f"nothing got through: {plural(tried, 'attack')} prevented or detected"
-    return f"{len(through)} of {plural(tried, 'attack')} got through: {', '.join(through)}"
+    tried = sum(result.status in ("prevented", "detected", "got through") for result in found)
+    noisy = any(result.status == "noise" for result in found)
+    if through:
+        also = "; and noise alone would be kept" if noisy else ""
+        return f"{len(through)} of {plural(tried, 'attack')} got through: {', '.join(through)}{also}"
+    nothing = f"nothing got through: {plural(tried, 'attack')} prevented or detected"
+    return f"noise alone would be kept; {nothing}" if noisy else nothing
 
 
 def _ending(found: "list[Result]") -> str:
@@ -187,13 +190,15 @@ def _document(ready: "Attackable", program: str, baseline: "Baseline", found: "l
     import msgspec
 
     through = [result.name for result in found if result.status == "got through"]
+    noisy = any(result.status == "noise" for result in found)
     return {
         "program": program,
         "tier": ready.coverage.tier.value,
         "metric": baseline.contract.objective.metric,
         "baseline": baseline.value,
         "got_through": through,
-        "ok": not through,
+        "noise": noisy,
+        "ok": not through and not noisy,
         "summary": summary(found),
         "attacks": [msgspec.to_builtins(msgspec.structs.asdict(result)) for result in found],
     }

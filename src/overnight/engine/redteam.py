@@ -54,7 +54,8 @@ class Target:
 
     `judge` measures, `hurried` does with a wall of HURRIED_WALL, `shuffled` (or why there is none) with shuffled labels
     on `shuffled_tree`. `plant` makes a tree of the baseline and the given files; `empty` is the tree with all editable
-    files emptied, "" if they are. `entry` is a sentence where no code can be planted. `secrets` are what no candidate
+    files emptied, "" if they are. `entries` are the files that code can be planted into, the likeliest to be run first,
+    or a sentence where there is none. `secrets` are what no candidate
     must read. `listening` opens listeners outside the box and gives (port, abstract name);
     `survivors` counts, and ends, the processes that carry a nonce. `counts` gives loc of a tree, `record` keeps each
     reading, `nonce` is new for each start.
@@ -67,7 +68,7 @@ class Target:
     tree: str
     shuffled_tree: str
     empty: str
-    entry: Entry | str
+    entries: tuple[Entry, ...] | str
     secrets: tuple[Secret, ...]
     plant: Callable[[Mapping[str, bytes]], str]
     counts: Callable[[str], tuple[tuple[str, float], ...]]
@@ -104,19 +105,24 @@ def redteam(target: Target, baseline: Baseline, *, quick: bool, tell: Callable[[
     it runs.
     """
     yield _same(baseline)
+    place = target.entries if isinstance(target.entries, str) else target.entries[0]
     for attack in attacks(target.contract):
         if quick and attack.works:
             yield _skipped(attack, "left out by --quick: the code has to do its work in it")
             continue
         tell(attack)
         started = monotonic()
-        for result in _attack(target, baseline, attack):
-            seconds = monotonic() - started
-            yield _advised(result, attack, baseline, seconds)
+        if attack.aim == "reach" and not isinstance(target.entries, str):
+            place, results = _reach(target, baseline, attack, target.entries)
+        else:
+            results = [_attack(target, baseline, attack, place)]
+        for result in results:
+            yield _advised(result, attack, baseline, monotonic() - started)
     for name, why in not_there(target.contract):
         yield Result(name=name, title=_TITLES[name], status=Status.not_applicable, detail=why)
 
 
+_TO_MEND = (Status.got_through, Status.noise)
 _TITLES = {
     "artifacts": "what `run` hands over is damaged",
     "shuffled-labels": "the labels are shuffled",
@@ -138,23 +144,40 @@ def _skipped(attack: Attack, why: str) -> Result:
 
 
 def _advised(result: Result, attack: Attack, baseline: Baseline, seconds: float) -> Result:
-    why, mend = advice(attack, baseline) if result.status is Status.got_through else ("", "")
+    why, mend = advice(attack, baseline) if result.status in _TO_MEND else ("", "")
     return Result(
         name=result.name, title=result.title, status=result.status, detail=result.detail, why=why, mend=mend,
         seconds=round(seconds, 3),
     )  # fmt: skip
 
 
-def _attack(target: Target, baseline: Baseline, attack: Attack) -> Iterator[Result]:
+def _attack(target: Target, baseline: Baseline, attack: Attack, place: Entry | str) -> Result:
     if attack.aim == "labels":
-        yield _labels(target, baseline, attack)
-        return
+        return _labels(target, baseline, attack)
     if attack.name == "empty":
-        yield _empty(target, baseline, attack)
-        return
-    if isinstance(target.entry, str):
-        yield _skipped(attack, target.entry)
-        return
+        return _empty(target, baseline, attack)
+    return _skipped(attack, place) if isinstance(place, str) else _with_code(target, baseline, attack, place)
+
+
+def _with_code(target: Target, baseline: Baseline, attack: Attack, place: Entry) -> Result:
+    try:
+        found = _planted(target, baseline, attack, place)
+    except ValueError as error:
+        return _skipped(attack, str(error))
+    if attack.aim == "outlive":
+        return _outlived(target, attack, found)
+    if (reported(target.nonce, found) or {}).get("nothing"):
+        return _skipped(attack, "there was nothing of it to change when the planted code ran")
+    status, detail = answer(attack, found, baseline)
+    return Result(name=attack.name, title=attack.title, status=status, detail=detail)
+
+
+def _planted(target: Target, baseline: Baseline, attack: Attack, place: Entry) -> Measurement:
+    """The reading of the attack, written into the file `place`.
+
+    Raises:
+        ValueError: it is not written for this language or this file; the message says why.
+    """
     with target.listening() as (port, socket):
         facts = Facts(
             nonce=target.nonce,
@@ -166,36 +189,44 @@ def _attack(target: Target, baseline: Baseline, attack: Attack) -> Iterator[Resu
             hole=target.contract.budget.disk + 2**20,
             others=target.secrets[0].path if target.secrets else "/etc/hosts",
         )
-        try:
-            text = plant(attack, target.entry.language, target.entry.text, facts)
-        except ValueError as error:
-            yield _skipped(attack, str(error))
-            return
-        tree = target.plant({target.entry.path: text.encode("utf-8", "surrogateescape")})
+        text = plant(attack, place.language, place.text, facts)
+        tree = target.plant({place.path: text.encode("utf-8", "surrogateescape")})
         judge = target.hurried if attack.aim == "wall" else target.judge
-        found = _measure(target, attack.name, judge, tree)
-    yield from _read(target, baseline, attack, found)
+        return _measure(target, attack.name, judge, tree)
 
 
-def _read(target: Target, baseline: Baseline, attack: Attack, found: Measurement) -> Iterator[Result]:
-    if attack.aim == "outlive":
-        yield _outlived(target, attack, found)
-    elif attack.aim == "reach":
+def _reach(
+    target: Target, baseline: Baseline, attack: Attack, entries: tuple[Entry, ...]
+) -> tuple[Entry | str, list[Result]]:
+    """What planted code can reach; and where code must be planted to be run, or why it is not run anywhere.
+
+    The probe ends the program at once: a number all the same says that it was not run.
+    """
+    ran = []
+    for place in entries:
+        try:
+            found = _planted(target, baseline, attack, place)
+        except ValueError as error:
+            return place, [_skipped(attack, str(error))]
         told = reported(target.nonce, found)
-        if told is None:
-            yield _skipped(attack, _SILENT)
-            return
-        for secret in target.secrets:
-            status, detail = read_secret(secret, told, found)
-            yield Result(name=secret.key, title=secret.title, status=status, detail=detail)
-        for key, title in _NETWORK.items():
-            status, detail = reached(key, told)
-            yield Result(name=key, title=title, status=status, detail=detail)
-    elif (reported(target.nonce, found) or {}).get("nothing"):
-        yield _skipped(attack, "there was nothing of it to change when the planted code ran")
-    else:
-        status, detail = answer(attack, found, baseline)
-        yield Result(name=attack.name, title=attack.title, status=status, detail=detail)
+        if told is not None:
+            return place, list(_reached(target, told, found))
+        if found.failure is not None:
+            ran.append(place)
+    if ran:
+        return ran[0], [_skipped(attack, _SILENT)]
+    names = " and ".join(place.path for place in entries)
+    idle = f"`run` gives its number without running {names}, so what is planted there shows nothing"
+    return idle, [_skipped(attack, idle)]
+
+
+def _reached(target: Target, told: dict[str, str], found: Measurement) -> Iterator[Result]:
+    for secret in target.secrets:
+        status, detail = read_secret(secret, told, found)
+        yield Result(name=secret.key, title=secret.title, status=status, detail=detail)
+    for key, title in _NETWORK.items():
+        status, detail = reached(key, told)
+        yield Result(name=key, title=title, status=status, detail=detail)
 
 
 _SILENT = "nothing came back from the planted code: it did not run, or its stderr goes elsewhere"

@@ -1,4 +1,4 @@
-"""Which editable file the contract's command runs, and in which language an attack on it is written."""
+"""Which editable files the contract's command runs, and in which language an attack on each is written."""
 
 import re
 from collections.abc import Callable, Collection, Mapping
@@ -11,6 +11,7 @@ from overnight.program.commands import script_of, simple_commands
 from overnight.program.imports import imported
 
 Language = Literal["python", "sh", "node"]
+MOST = 3
 Matches = Callable[[tuple[str, ...], str], bool]
 
 _WORDS: tuple[tuple[str, Language], ...] = (
@@ -31,19 +32,25 @@ class Entry(Value, frozen=True, kw_only=True):
     text: str
 
 
-def entry(contract: Contract, tracked: Collection[str], sources: Mapping[str, str], *, matches: Matches) -> Entry | str:
-    """The editable file that is executed first, or a sentence why there is none that an attack is written for.
+def entries(
+    contract: Contract, tracked: Collection[str], sources: Mapping[str, str], *, matches: Matches
+) -> tuple[Entry, ...] | str:
+    """The editable files that are executed, the likeliest first, at most MOST; or a sentence why there is none that an
+    attack is written for.
 
-    `tracked` are paths from the folder of program.md, `sources` the texts of the small ones. `matches(globs, path)` is
-    the scope's own rule for git-style globs.
+    A file that is imported or named may turn out never to be run. `tracked` are paths from the folder of program.md,
+    `sources` the texts of the small ones. `matches(globs, path)` is the scope's own rule for git-style globs.
     """
     lines = [line for line in (contract.run, contract.drive.serve if contract.drive else "") if line]
     started = [(path, line) for line in lines for path in script_of(line, tracked)]
     inner = [module for path, _ in started for module in imported(path, sources, tracked)]
     named = [path for script, _ in started for path in _mentioned(sources.get(script, ""), tracked)]
-    for path, line in (*started, *((path, "") for path in (*inner, *named))):
-        if matches(contract.edit, path):
-            return _made(path, line, sources)
+    places = dict.fromkeys((*inner, *named), "") | dict(reversed(started))
+    order = dict.fromkeys((*(path for path, _ in started), *places))
+    made = [_made(path, places[path], sources) for path in order if matches(contract.edit, path)]
+    found = tuple(one for one in made if isinstance(one, Entry))[:MOST]
+    if made:
+        return found or next(one for one in made if isinstance(one, str))
     kinds = sorted({splitext(path)[1] or basename(path) for path in tracked if matches(contract.edit, path)})
     if not any(kind in _SUFFIXES for kind in kinds):
         return f"no attack is written for {', '.join(kinds) or 'an empty `edit`'}"

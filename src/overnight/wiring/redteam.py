@@ -21,7 +21,7 @@ from overnight.ledger import StudyLock
 from overnight.model.box import Coverage
 from overnight.model.event import Measured
 from overnight.model.experiment import Measurement
-from overnight.program.entry import entry
+from overnight.program.entry import entries
 from overnight.rules.redteam.answers import HEAD_BYTES, Secret, head_of
 from overnight.rules.redteam.shuffle import shuffled
 from overnight.rules.scope import matches
@@ -104,7 +104,7 @@ def _attackable(rooms: Rooms, loaded: Loaded) -> Attackable:
         tree=tree,
         shuffled_tree=other_tree,
         empty=empty_tree(site, contract, tree),
-        entry=_entry(rooms, tree),
+        entries=_entries(rooms, tree),
         secrets=_secrets(rooms),
         plant=lambda contents: planted(site, tree, contents),
         counts=rooms.counter(tree),
@@ -120,13 +120,15 @@ def _attackable(rooms: Rooms, loaded: Loaded) -> Attackable:
     return Attackable(target, coverage, (*said, *more, *rooms.toolchain.warnings), finish)
 
 
-def _entry(rooms: Rooms, tree: str) -> Entry | str:
+def _entries(rooms: Rooms, tree: str) -> tuple[Entry, ...] | str:
     prefix = f"{rooms.site.prefix}/" if rooms.site.prefix else ""
     tracked = [path.removeprefix(prefix) for path in rooms.site.repository.files(tree) if path.startswith(prefix)]
     edit = rooms.contract.edit
     read = [path for path in tracked if path.endswith(".py") or matches(edit, path)][:_MOST_SOURCES]
-    found = entry(rooms.contract, tracked, sources_of(rooms.site, tree, read), matches=matches)
-    return found if isinstance(found, str) else Entry(prefix + found.path, found.language, found.text)
+    found = entries(rooms.contract, tracked, sources_of(rooms.site, tree, read), matches=matches)
+    if isinstance(found, str):
+        return found
+    return tuple(Entry(prefix + one.path, one.language, one.text) for one in found)
 
 
 def _secrets(rooms: Rooms) -> tuple[Secret, ...]:

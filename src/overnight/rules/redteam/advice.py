@@ -29,7 +29,7 @@ _BELIEVES = (
 
 
 def advice(attack: Attack, baseline: Baseline) -> tuple[str, str]:
-    """(why it matters, what to write) for an attack that got through."""
+    """(why it matters, what to write) for an attack that got through, or for noise."""
     contract = baseline.contract
     if attack.aim == "forge":
         believes = not (contract.score or contract.drive)

@@ -1,4 +1,4 @@
-"""What each answer of the attacked judge means: prevented, detected, got through."""
+"""What each answer of the attacked judge means: prevented, detected, got through, or noise."""
 
 import hashlib
 from collections.abc import Mapping
@@ -14,17 +14,18 @@ from overnight.rules.redteam.attack import Attack
 
 
 class Status(StrEnum):
-    """How an attack ended."""
+    """How an attack ended. Noise is no attack: the judge itself gives the unchanged code numbers that differ."""
 
     prevented = "prevented"
     detected = "detected"
     got_through = "got through"
+    noise = "noise"
     not_applicable = "not applicable"
 
 
 class Result(Value, frozen=True, kw_only=True):
-    """One attack and what came of it. `detail` is a sentence; `why` and `mend` are for what got through: why it
-    matters, and what to write (lines for program.md, or what to do). `seconds` is what it took.
+    """One attack and what came of it. `detail` is a sentence; `why` and `mend` are for what got through and for noise:
+    why it matters, and what to write (lines for program.md, or what to do). `seconds` is what it took.
     """
 
     name: str
@@ -131,7 +132,7 @@ def same(baseline: Baseline) -> tuple[Status, str]:
     if spread < need:
         return Status.prevented, f"{shown}: they differ by {spread:.3g}, less than min_effect {need:g}"
     return (
-        Status.got_through,
+        Status.noise,
         f"{shown}: they differ by {spread:.3g}, which would pass for a gain (min_effect {need:g})",
     )
 

@@ -47,13 +47,14 @@ def attacks(contract: Contract) -> tuple[Attack, ...]:
 
 
 def _cheap(contract: Contract) -> Iterator[Attack]:
+    """The probe before all else that is planted, for it tells whether planted code runs."""
     yield Attack(name="empty", title="every editable file is empty", aim="null")
+    yield Attack(name="reach", title="reads what is hidden, and looks for a network", aim="reach", action="probe")
     yield Attack(name="exit-1", title="the candidate fails at once (exit code 1)", aim="crash", action="exit-1")
     yield Attack(
         name="exit-0", title="the candidate ends at once without a word (exit code 0)", aim="null", action="exit-0"
     )
     yield Attack(name="forged-instead", title="a metric line on stdout instead of the work", aim="forge", action="say")
-    yield Attack(name="reach", title="reads what is hidden, and looks for a network", aim="reach", action="probe")
     yield Attack(name="daemon", title="leaves a process behind that outlives the run", aim="outlive", action="daemon")
     yield Attack(name="past-wall", title="runs on when its time is up", aim="wall", action="linger")
     yield from _artifacts(contract, works=False)
