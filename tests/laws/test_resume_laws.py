@@ -19,7 +19,7 @@ from overnight.errors import UsageError
 from overnight.model.contract import Guard, Holdout, Stop
 from overnight.model.experiment import Certified, Change, Failure, Measurement, Outcome, Trust
 from overnight.policies.ratchet import Ratchet
-from overnight.report.summary import lineage
+from overnight.rules.lineage import lineage
 from overnight.testing import MemoryLedger
 
 TERMS = contract(

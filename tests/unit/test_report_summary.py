@@ -7,8 +7,9 @@ from overnight.model.contract import Direction
 from overnight.model.event import Asked, Judged
 from overnight.model.experiment import Certified, Outcome, Trust
 from overnight.report.headline import certification, doubt, headline, standing
-from overnight.report.summary import lineage, numbers, percentage, row
+from overnight.report.summary import numbers, percentage, row
 from overnight.rules.fold import fold
+from overnight.rules.lineage import lineage
 
 
 def test_an_empty_study_has_no_numbers_and_nothing_is_invented():

@@ -6,8 +6,9 @@ from collections.abc import Mapping, Sequence
 from overnight.model.contract import Objective
 from overnight.model.state import Experiment, State
 from overnight.report.escape import code, fence, words
-from overnight.report.summary import lineage, percentage
+from overnight.report.summary import percentage
 from overnight.report.text import amount, escape, percent, plural
+from overnight.rules.lineage import lineage
 
 LISTED = 20
 DIFFS = 3

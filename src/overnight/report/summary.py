@@ -158,15 +158,6 @@ def judged(state: State) -> tuple[Experiment, ...]:
     return tuple(experiment for experiment in state.experiments if experiment.outcome is not None)
 
 
-def lineage(state: State, number: int) -> tuple[int, ...]:
-    """The numbers that experiment `number` is built on, oldest first, itself last, the baseline left out."""
-    line: list[int] = []
-    while number > 0:
-        line.append(number)
-        number = min(state.experiments[number].parent, number - 1)
-    return tuple(reversed(line))
-
-
 def gist(experiment: Experiment) -> str:
     """What a list says about an experiment: the agent's summary, but the reason where there is no number to show.
 
