@@ -9,6 +9,7 @@ from overnight.cli.look import log_text, status_text
 from overnight.cli.one import ends, show_text
 from overnight.model.event import Measured
 from overnight.model.experiment import Flag, Outcome
+from overnight.report.headline import doubt
 from overnight.report.markdown import render
 from overnight.report.summary import details, judged, numbers
 from overnight.report.suspicion import flag_text, mark
@@ -50,6 +51,13 @@ def test_the_report_lists_the_flags_of_kept_changes_and_counts_the_others(tmp_pa
 def test_the_report_names_the_flags_where_a_change_is_offered_for_merging():
     text = section(render(flagged_night()), "Kept, not certified")
     assert "to look at in its diff: frames, startup" in text
+
+
+def test_below_the_headline_stands_which_kept_changes_have_flags():
+    kept = night(*opened(), *baseline(2.0, 2.0), *tried(1, Outcome.keep, 1.5, gain=0.5, flags=(FRAMES, STARTUP)))
+    assert "flags for a reviewer: #1 (frames, startup); `overnight show N`" in doubt(kept)
+    lost = (*opened(), *baseline(2.0, 2.0), *tried(1, Outcome.discard, 2.5, gain=-0.5, flags=(FRAMES,)))
+    assert "flags" not in doubt(night(*lost, *tried(2, Outcome.keep, 1.5, gain=0.5)))
 
 
 def test_without_flags_the_report_does_not_speak_of_them():

@@ -7,9 +7,11 @@ from msgspec.structs import replace
 from overnight.model.experiment import Certified, Outcome
 from overnight.model.state import State
 from overnight.report.summary import Numbers, judged, numbers, percentage, weaker_trust
+from overnight.report.suspicion import rules_of
 from overnight.report.text import amount, duration, one_line, percent, plural
 
 _IDLE = 3
+_NAMED = 3
 
 TRUST = {
     "self-reported": "self-reported (the candidate printed its own number)",
@@ -94,16 +96,28 @@ def _present(found: Numbers) -> str:
 
 
 def doubt(state: State) -> str:
-    """How far the gain may be believed, given who says it and the noise; "" when there is no gain to doubt."""
+    """How far the gain may be believed: who says it, the noise, flags on what was kept; "" without a gain to doubt."""
     found = numbers(state)
     if not found.gain or found.gain <= 0:
         return ""
+    sentences = [_noise(found), _flags(state)]
     if found.trust == "self-reported":
-        return (
+        sentences.insert(
+            0,
             "The candidate printed this number itself, so only reading its diff can tell whether it is honest; "
-            f"a certificate speaks about noise only. {_noise(found)}"
+            "a certificate speaks about noise only.",
         )
-    return _noise(found)
+    return " ".join(sentence for sentence in sentences if sentence)
+
+
+def _flags(state: State) -> str:
+    """Which of the kept changes a reviewer should read first."""
+    flagged = [state.experiments[number] for number in state.kept if state.experiments[number].flags]
+    if not flagged:
+        return ""
+    named = ", ".join(f"#{one.number} ({rules_of(one)})" for one in flagged[-_NAMED:])
+    more = f" and {len(flagged) - _NAMED} before" if len(flagged) > _NAMED else ""
+    return f"Kept changes with flags for a reviewer: {named}{more}; `overnight show N` says what was seen."
 
 
 def certification(state: State) -> str:
