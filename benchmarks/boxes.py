@@ -12,13 +12,15 @@ from pathlib import Path
 from measuring import Figures
 
 from overnight.model.box import Box, Limits, Mount
-from overnight.sandbox import Unboxed, available, survey, watch
+from overnight.sandbox import Unboxed, available, survey
+from overnight.sandbox.holding import Capped, Watchdog
 from overnight.sandbox.ladder import RUNGS
 from overnight.sandbox.proof import prove
 from overnight.testing.sandbox import PYTHON, SYSTEM
 
 MOUNTS = tuple(Mount(target=path, source=path) for path in dict.fromkeys(SYSTEM) if Path(path).exists())
 LIMITS = Limits(wall=60.0, memory=10**9, pids=100, cpus=1, cpu_seconds=50.0, disk=10**8)
+HOLDERS = (Capped, Watchdog)
 PAUSE = 0.03  # the kernel's own tidying after a run is not the next run's
 BUSY = """
 import time
@@ -49,12 +51,14 @@ def added(boxed, bare, rounds):
 
 def busy(sandbox, *, watched):
     """(wall seconds, CPU seconds) of the same work, and our own CPU seconds, looked at or not."""
-    before, used = watch.FIRST_LOOK, time.process_time()
-    watch.FIRST_LOOK = before if watched else 3600.0
+    before, used = {holder: holder.first for holder in HOLDERS}, time.process_time()
+    for holder, first in before.items():
+        holder.first = first if watched else 3600.0
     try:
         completed = sandbox.start(box(PYTHON, "-I", "-S", "-B", "-c", BUSY)).wait()
     finally:
-        watch.FIRST_LOOK = before
+        for holder, first in before.items():
+            holder.first = first
     wall, cpu = map(float, completed.stdout.split())
     return wall, cpu, time.process_time() - used
 

@@ -45,7 +45,7 @@ class Unwell:
     """A tree and a holder of which nothing works."""
 
     exit_fd = None
-    period = 0.02
+    first = period = 0.02
 
     def ended(self):
         return True

@@ -11,8 +11,6 @@ import subprocess
 import time
 from collections.abc import Sequence
 
-import msgspec
-
 from overnight.errors import MachineError
 from overnight.model.box import Box, Limits
 from overnight.sandbox.cgroups import Group
@@ -23,6 +21,7 @@ from overnight.sandbox.watch import Holder, Used, Watched
 
 SETUP_SECONDS = 30.0
 DEATH_SECONDS = 60.0
+CHILD = re.compile(rb'"child-pid": (\d+)\D')
 EXIT_CODE = re.compile(rb'"exit-code": (\d+)')
 
 
@@ -42,17 +41,18 @@ def spawn(
 
     What dies with us only once the box stands, our guardian ends should we die before that.
     """
-    with contextlib.ExitStack() as theirs, contextlib.ExitStack() as ours:
+    ours: list[int] = []
+    theirs: list[int] = []
 
-        def pipe(*, read: bool = True) -> tuple[int, int]:
-            """Our end, their end."""
-            ends = os.pipe()
-            mine, yours = ends if read else ends[::-1]
-            ours.callback(os.close, mine)
-            theirs.callback(os.close, yours)
-            return mine, yours
+    def pipe(*, read: bool = True) -> tuple[int, int]:
+        """Our end, their end."""
+        ends = os.pipe()
+        mine, yours = ends if read else ends[::-1]
+        ours.append(mine)
+        theirs.append(yours)
+        return mine, yours
 
-        info, info_theirs = pipe()
+    try:
         status, status_theirs = pipe()
         block, block_theirs = pipe(read=False)
         outputs: dict[str, int] = {}
@@ -60,11 +60,10 @@ def spawn(
         for name in {"stdout", "stderr"} - streams.keys():
             outputs[name], streams[name] = pipe()
         arguments = _memory_file(os.fsencode("\0".join((*words, ""))))
-        theirs.callback(os.close, arguments)
+        theirs.append(arguments)
         filter_fd = os.open(filter_path(), os.O_RDONLY | os.O_CLOEXEC)
-        theirs.callback(os.close, filter_fd)
+        theirs.append(filter_fd)
         told = {
-            "--info-fd": info_theirs,
             "--json-status-fd": status_theirs,
             "--block-fd": block_theirs,
             "--seccomp": filter_fd,
@@ -83,8 +82,17 @@ def spawn(
             )
         except OSError as error:
             raise MachineError(f"bubblewrap could not be started ({program}): {error}") from error
-        ours.pop_all()
-    return Boxed(process, (info, status, block), temporary, group), outputs
+    except BaseException:  # whatever interrupts it, our ends must not stay
+        _close(ours)
+        raise
+    finally:
+        _close(theirs)
+    return Boxed(process, (status, block), temporary, group), outputs
+
+
+def _close(descriptors: list[int]) -> None:
+    for descriptor in descriptors:
+        os.close(descriptor)
 
 
 class Boxed:
@@ -96,14 +104,15 @@ class Boxed:
     def __init__(
         self,
         process: "subprocess.Popen[bytes]",
-        pipes: tuple[int, int, int],
+        pipes: tuple[int, int],
         temporary: tuple[str, ...],
         group: Group | None,
     ) -> None:
         self._process = process
         self._group = group
         self._before = 0.0
-        self._info, self._status, self._block = pipes
+        self._status, self._block = pipes
+        self._told = b""
         self._temporary = temporary
         self._host_devices = _devices(temporary)
         self._init = 0
@@ -118,7 +127,7 @@ class Boxed:
             return
         with contextlib.suppress(ProcessLookupError, BrokenPipeError):
             self._init_fd = os.pidfd_open(pid)
-            if pid not in children(self._process.pid):
+            if pid not in children(self._process.pid, 1):
                 # Either bwrap has just failed, or the number belongs to a stranger by now: never touch it.
                 os.close(self._init_fd)
                 self._init_fd = None
@@ -136,16 +145,15 @@ class Boxed:
             os.write(self._block, b"1")
 
     def _read_init(self) -> int:
-        """The init's process number from the info pipe, where the JSON may come in pieces; 0 = bwrap gave up."""
-        told = b""
+        """The init's process number from the status pipe, where the JSON may come in pieces; 0 = bwrap gave up."""
         poller = select.poll()
-        poller.register(self._info, select.POLLIN)
+        poller.register(self._status, select.POLLIN)
         deadline = time.monotonic() + SETUP_SECONDS
         while poller.poll(max(0.0, deadline - time.monotonic()) * 1000):
-            piece = os.read(self._info, 4096)
-            told += piece
-            with contextlib.suppress(msgspec.DecodeError):
-                return int(msgspec.json.decode(told)["child-pid"])
+            piece = os.read(self._status, 4096)
+            self._told += piece
+            if found := CHILD.search(self._told):
+                return int(found[1])
             if not piece:
                 return 0
         raise MachineError(f"bubblewrap did not set up its box within {SETUP_SECONDS:.0f} s")
@@ -183,6 +191,8 @@ class Boxed:
 
     def kill(self) -> None:
         """SIGKILL for bwrap and for the init, whose death the kernel extends to its whole namespace."""
+        if self._process.returncode is not None:
+            return
         self._killed = True
         self._signal_all()
         if self._group is not None:
@@ -209,11 +219,10 @@ class Boxed:
     def code(self, stderr: bytes) -> int:
         """The exit code that bwrap wrote down; without one the command never ran, and `stderr` is bwrap's own."""
         os.set_blocking(self._status, False)
-        told = b""
         with contextlib.suppress(BlockingIOError):
             while piece := os.read(self._status, 4096):
-                told += piece
-        found = EXIT_CODE.search(told)
+                self._told += piece
+        found = EXIT_CODE.search(self._told)
         if found is not None:
             code = int(found[1])
             return 128 - code if 128 < code < 128 + signal.NSIG else code
@@ -241,7 +250,7 @@ class Boxed:
         """Give back every descriptor, and the control group."""
         if self._group is not None:
             self._group.remove()
-        for descriptor in (self.exit_fd, self._init_fd, self._info, self._status, self._block):
+        for descriptor in (self.exit_fd, self._init_fd, self._status, self._block):
             if descriptor is not None:
                 os.close(descriptor)
         self.exit_fd = self._init_fd = None

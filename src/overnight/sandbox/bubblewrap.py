@@ -206,7 +206,7 @@ def _arguments(box: Box, mounts: list[Mount], links: frozenset[str]) -> list[str
     words = ["--unshare-all", *(["--share-net"] if box.network else []), "--unshare-user", "--disable-userns"]
     words += ["--cap-drop", "ALL", "--die-with-parent", "--new-session", "--clearenv"]
     words += ["--proc", "/proc", "--dev", "/dev"]
-    own_places = [mount.target for mount in mounts if mount.source == mount.target]
+    own_places = {mount.target.rstrip("/") for mount in mounts if mount.source == mount.target}
     for mount in mounts:
         if mount.kind == "tmpfs":
             words += ["--size", str(mount.size or TEMPORARY_BYTES), "--tmpfs", mount.target]
@@ -224,11 +224,13 @@ def _arguments(box: Box, mounts: list[Mount], links: frozenset[str]) -> list[str
     return words
 
 
-def _stays_a_link(mount: Mount, own_places: list[str]) -> bool:
+def _stays_a_link(mount: Mount, own_places: set[str]) -> bool:
     """Whether the link `mount.source` can stay a link, because what it points to is shown at its own place too."""
     if mount.source != mount.target:
         return False
-    real = _destination(mount.source)
-    return any(
-        real == place or real.startswith(place.rstrip("/") + "/") for place in own_places if place != mount.target
-    )
+    place = _destination(mount.source)
+    while place not in own_places:
+        if not place:
+            return False
+        place = place.rpartition("/")[0]
+    return place != mount.target

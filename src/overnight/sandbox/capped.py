@@ -11,6 +11,7 @@ away or changed half-way ends the box with an error and no result: never a box w
 import itertools
 import sys
 import threading
+import time
 
 from overnight.model.box import Box, Coverage
 from overnight.model.contract import Tier
@@ -30,6 +31,8 @@ LACKS = (
 )
 # bwrap's init lives in the group beside the command.
 INIT = 1
+# So long after a box has been put into its group, the kernel puts the next one into its own without a wait.
+WARM_SECONDS = 0.015
 
 
 class Capped:
@@ -47,6 +50,7 @@ class Capped:
         self._hierarchy = hierarchy or find_hierarchy()
         self._hierarchy.sweep()
         self._turns = itertools.count()
+        self._warm_until = 0.0
 
     def covers(self) -> Coverage:
         """Tier capped, hard limits."""
@@ -75,13 +79,15 @@ class Capped:
             MachineError: the group cannot be made (any more), a mount's source does not exist, or bwrap failed.
         """
         program = self._bubblewrap.program()
-        warming = threading.Thread(target=self._hierarchy.warm, name="overnight-warm", daemon=True)
-        warming.start()
+        if time.monotonic() > self._warm_until:
+            threading.Thread(target=self._hierarchy.warm, name="overnight-warm", daemon=True).start()
         limits = box.limits
         cores = pick_cores(limits.cpus, next(self._turns))
         tasks = None if limits.pids is None else limits.pids + INIT
         caps = Caps(limits.memory, tasks, None if cores is None else frozenset(cores), limits.cpus)
-        return launch(program, box, cores, self._hierarchy.make(caps))
+        running = launch(program, box, cores, self._hierarchy.make(caps))
+        self._warm_until = time.monotonic() + WARM_SECONDS
+        return running
 
 
 def find_hierarchy() -> Hierarchy:

@@ -16,7 +16,6 @@ from overnight.sandbox.cgroups import (
     Caps,
     File,
     GoneError,
-    counter,
     folder_of,
     guard,
     is_exiting,
@@ -26,7 +25,7 @@ from overnight.sandbox.cgroups import (
     remove,
     write,
 )
-from overnight.sandbox.processes import read
+from overnight.sandbox.processes import counter, read
 from overnight.sandbox.refused import NotHereError
 
 NEEDED = ("memory", "pids", "cpuacct")
@@ -158,12 +157,11 @@ class GroupV1:
 
     def remove(self) -> None:
         """Every folder, and our descriptors."""
-        self.kill()
         files = (self._cpu, self._usage, self._stat, self._killed, self._refused, self._most)
         for file in (*files, *(file for file, _ in self._limits)):
             file.close()
         for folder in dict.fromkeys(self._folders.values()):
-            remove(folder)
+            remove(folder, self.kill)
 
     def _is_elsewhere(self, pid: int) -> bool:
         """Whether `pid` lives and is in another group; asked of it, because lists are read one after the other."""

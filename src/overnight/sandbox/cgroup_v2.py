@@ -19,7 +19,6 @@ from overnight.sandbox.cgroups import (
     Caps,
     File,
     GoneError,
-    counter,
     folder_of,
     guard,
     is_exiting,
@@ -29,7 +28,7 @@ from overnight.sandbox.cgroups import (
     remove,
     write,
 )
-from overnight.sandbox.processes import read, tree
+from overnight.sandbox.processes import counter, read, tree
 from overnight.sandbox.refused import NotHereError
 
 NEEDED = ("memory", "pids")
@@ -156,11 +155,10 @@ class GroupV2:
 
     def remove(self) -> None:
         """The folder, and our descriptors."""
-        self.kill()
         files = [self._cpu, self._usage, self._stat, self._killed, self._refused, self._procs]
         for file in (*files, *(file for file, _ in self._limits), *([self._most] if self._most else [])):
             file.close()
-        remove(self._folder)
+        remove(self._folder, self.kill)
 
 
 def _limit(folder: str, caps: Caps, controllers: tuple[str, ...]) -> None:

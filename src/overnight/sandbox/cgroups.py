@@ -7,7 +7,7 @@ not know what a box is.
 import contextlib
 import os
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from functools import lru_cache
 from pathlib import Path
 from typing import NamedTuple, Protocol
@@ -164,15 +164,6 @@ def write(folder: str, name: str, value: str) -> None:
         raise MachineError(f"{value} cannot be written to {folder}/{name}: {error.strerror}") from error
 
 
-def counter(table: bytes, name: bytes) -> int:
-    """The number beside `name` in lines of "name number"; 0 when it is not there."""
-    for line in table.splitlines():
-        words = line.split()
-        if len(words) == 2 and words[0] == name:
-            return int(words[1])
-    return 0
-
-
 def new_name(serial: int) -> str:
     """A name that says who made the group: PID namespace, process, when that process began, which of its groups."""
     return f"{_prefix_of(os.getpid())}-{serial}"
@@ -202,8 +193,8 @@ def left_behind(place: str) -> Iterator[str]:
             yield str(folder)
 
 
-def remove(folder: str) -> bool:
-    """Remove an empty group, waiting a little for its dead to leave; whether it is gone."""
+def remove(folder: str, kill: Callable[[], None] = lambda: None) -> bool:
+    """Remove a group, with `kill` for what lives in it, waiting a little for its dead to leave; whether it is gone."""
     deadline = time.monotonic() + REMOVAL_SECONDS
     while True:
         try:
@@ -213,6 +204,7 @@ def remove(folder: str) -> bool:
         except OSError:
             if time.monotonic() > deadline:
                 return False
+            kill()
             time.sleep(PAUSE)  # a group does not tell when it has become empty
         else:
             return True

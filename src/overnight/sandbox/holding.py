@@ -8,7 +8,7 @@ import signal
 from collections.abc import Sequence
 
 from overnight.model.box import Limits
-from overnight.sandbox.cgroups import GoneError, Group
+from overnight.sandbox.cgroups import Account, GoneError, Group
 from overnight.sandbox.meters import CpuMeter, DiskMeter, MemoryMeter
 from overnight.sandbox.processes import out_of_memory_kills
 from overnight.sandbox.watch import Stopped, Totals, Tree, Used
@@ -19,6 +19,7 @@ WALK_PERIOD = 0.1
 class Watchdog:
     """A `Holder` that adds up what the processes of the tree hold: soft limits."""
 
+    first = 0.004
     period = 0.020
 
     def __init__(self, tree: Tree, limits: Limits, folders: Sequence[str]) -> None:
@@ -60,7 +61,7 @@ class Watchdog:
 class Capped:
     """A `Holder` that asks the tree's control group: hard limits on memory and processes, exact accounts."""
 
-    period = 0.050
+    first = period = 0.050
 
     def __init__(self, tree: Tree, limits: Limits, folders: Sequence[str], group: Group) -> None:
         self._tree = tree
@@ -71,7 +72,7 @@ class Capped:
 
     def look(self, now: float) -> Stopped:
         """What the kernel had to do; now and then whether all of the tree is still in the group."""
-        found = self._judge(0.0)
+        found = self._judge(self._group.account(), 0.0)
         if found or now < self._walk_at:
             return found
         self._walk_at = now + WALK_PERIOD
@@ -82,14 +83,14 @@ class Capped:
 
     def conclude(self, used: Used, code: int, now: float) -> Totals:
         """The group's account; `used.own` is bubblewrap's part of it."""
-        stopped = self._judge(used.own)
+        account = self._group.account()
+        stopped = self._judge(account, used.own)
         if not stopped and (code == -signal.SIGXFSZ or self._disk.observe((), now, last=True)):
             stopped = "disk"
-        spent = max(0.0, self._group.account().cpu_seconds - used.own)
-        return Totals(stopped, spent, self._group.peak())
+        return Totals(stopped, max(0.0, account.cpu_seconds - used.own), self._group.peak())
 
-    def _judge(self, own: float) -> Stopped:
-        account, limit = self._group.account(), self._limits.cpu_seconds
+    def _judge(self, account: Account, own: float) -> Stopped:
+        limit = self._limits.cpu_seconds
         if account.killed:
             return "memory"
         if account.refused:

@@ -19,7 +19,12 @@ ARCHITECTURES = {"x86_64": "x86_64", "amd64": "x86_64", "aarch64": "aarch64", "a
 
 def control(option: int, value: int) -> bool:
     """prctl(option, value); False when the kernel does not know the option."""
-    return bool(ctypes.CDLL(None).prctl(option, value, 0, 0, 0) == 0)
+    return bool(_libc().prctl(option, value, 0, 0, 0) == 0)
+
+
+@lru_cache(maxsize=1)
+def _libc() -> ctypes.CDLL:
+    return ctypes.CDLL(None)
 
 
 def adopt_orphans() -> bool:

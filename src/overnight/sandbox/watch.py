@@ -6,8 +6,9 @@ hard, is the `Holder`'s part, which is asked every so often.
 """
 
 import contextlib
+import math
 import os
-import selectors
+import select
 import threading
 import time
 from typing import Literal, NamedTuple, Protocol
@@ -16,7 +17,6 @@ from overnight.errors import MachineError, OvernightError
 from overnight.model.box import Completed, Limits
 from overnight.sandbox.processes import Process
 
-FIRST_LOOK = 0.004
 SHARE = 20  # a look at a tree of thousands may cost one part in twenty of a core, no more
 SUSPENDED = 0.1
 
@@ -89,8 +89,12 @@ class Tree(Protocol):
 
 
 class Holder(Protocol):
-    """Holds a tree to its limits on memory, processes, CPU time and disk. It wants to look every `period` seconds."""
+    """Holds a tree to its limits on memory, processes, CPU time and disk.
 
+    It wants to look after `first` seconds, and then every `period` seconds.
+    """
+
+    first: float
     period: float
 
     def look(self, now: float) -> Stopped:
@@ -177,31 +181,33 @@ class Watched:
 
     def _attend(self) -> float:
         """Serve output and limits until the command has ended; the monotonic time of the end."""
-        with selectors.DefaultSelector() as selector:
-            for name, descriptor in self._outputs.items():
-                os.set_blocking(descriptor, False)
-                selector.register(descriptor, selectors.EVENT_READ, name)
-            if self._tree.exit_fd is not None:
-                selector.register(self._tree.exit_fd, selectors.EVENT_READ, "")
-            next_look = self._started + FIRST_LOOK
-            while True:
-                due = min(next_look, self._kill_at or self._started + self._limits.wall)
-                ready = selector.select(max(0.0, due - time.monotonic()))
-                now = time.monotonic()
-                for key, _ in ready:
-                    if key.data == "":
-                        return now
-                    if not self._read(key.data):
-                        selector.unregister(key.fd)
-                if self._tree.exit_fd is None and self._tree.ended():
+        poller = select.poll()
+        names: dict[int, str] = {}
+        for name, descriptor in self._outputs.items():
+            os.set_blocking(descriptor, False)
+            poller.register(descriptor, select.POLLIN)
+            names[descriptor] = name
+        if self._tree.exit_fd is not None:
+            poller.register(self._tree.exit_fd, select.POLLIN)
+        next_look = self._started + self._holder.first
+        while True:
+            due = min(next_look, self._kill_at or self._started + self._limits.wall)
+            ready = poller.poll(math.ceil(1000 * max(0.0, due - time.monotonic())))
+            now = time.monotonic()
+            for descriptor, _ in ready:
+                if descriptor not in names:
                     return now
-                self._hold_to_wall(now)
-                if now >= next_look:
-                    over = self._holder.look(now)
-                    if over:
-                        self._stop(over, polite=over == "cpu")
-                    done = time.monotonic()
-                    next_look = max(now + self._holder.period, done + SHARE * (done - now))
+                if not self._read(names[descriptor]):
+                    poller.unregister(descriptor)
+            if self._tree.exit_fd is None and self._tree.ended():
+                return now
+            self._hold_to_wall(now)
+            if now >= next_look:
+                over = self._holder.look(now)
+                if over:
+                    self._stop(over, polite=over == "cpu")
+                done = time.monotonic()
+                next_look = max(now + self._holder.period, done + SHARE * (done - now))
 
     def _read(self, name: str) -> bool:
         """Take what a pipe holds now; False when nothing more can come. More than the limit ends the command."""
