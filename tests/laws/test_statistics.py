@@ -170,7 +170,7 @@ def test_known_noise_makes_the_interval_narrower_than_a_few_pairs_alone_would():
 
 
 @pytest.mark.parametrize("noise", NOISES)
-@pytest.mark.parametrize("count", [6, 9, 16, 40])
+@pytest.mark.parametrize("count", [5, 6, 9, 16, 40])
 def test_noise_of_any_common_shape_has_no_clusters_and_no_drift(noise, count):
     dice = random.Random(f"{noise}{count}")
     series = [[NOISES[noise](dice) for _ in range(count)] for _ in range(1500)]
@@ -188,7 +188,7 @@ def test_two_groups_are_found_in_any_order_and_anywhere(values, shift):
 @pytest.mark.parametrize(
     "values",
     [
-        pytest.param([1.0, 5.0, 1.0, 5.0, 1.0], id="five-readings"),
+        pytest.param([1.0, 5.0, 1.0, 5.0], id="four-readings"),
         pytest.param([2.0] * 8, id="identical"),
         pytest.param([1.0, 1.1, 0.9, 1.05, 0.95, 9.0], id="one-outlier"),
         pytest.param([0.91, 0.92, 0.92, 0.91, 0.91, 0.92], id="rounded"),
@@ -200,7 +200,7 @@ def test_too_few_identical_rounded_and_outlying_readings_are_no_groups(values):
 
 
 def test_a_judge_that_flips_between_two_values_has_two_clusters():
-    assert two_clusters([10.0, 20.0, 10.0, 10.0, 20.0, 20.0]) == (10, 20)
+    assert two_clusters([10.0, 20.0, 10.0, 10.0, 20.0]) == (10, 20)
 
 
 @pytest.mark.parametrize("count", [6, 7, 12, 30])

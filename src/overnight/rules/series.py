@@ -8,6 +8,7 @@ from statistics import median
 
 LATEST = 200
 FEWEST = 6
+FEWEST_GROUPED = 5
 _MONOTONE = 2.807
 _WANDERING = -2.807
 
@@ -26,14 +27,14 @@ def robust_spread(values: Sequence[float]) -> float | None:
 def two_clusters(values: Sequence[float]) -> tuple[float, float] | None:
     """(lower, upper) centre of two groups into which the readings fall, or None: noise, as far as one can see.
 
-    Needs six readings, and two in the smaller group (a fifth of all where that is more), so that outliers are no group.
+    Needs five readings, two of them in the smaller group (or a fifth of all), so that outliers are no group.
     The split with the least scatter inside its groups (Fisher 1958) counts where a share of the whole scatter remains
     that less than one series in a hundred leaves, be its noise normal, uniform, skewed or heavy-tailed: the limits
     are from simulation. Readings that lie beside each other on the scale of their own rounding are no groups.
     """
     latest = sorted(values[-LATEST:])
     count = len(latest)
-    if count < FEWEST or latest[0] == latest[-1]:
+    if count < FEWEST_GROUPED or latest[0] == latest[-1]:
         return None
     least = max(2, math.ceil(count / 5))
     shift = latest[0]
