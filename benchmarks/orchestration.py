@@ -44,7 +44,7 @@ HEAVY = ("rich", "optuna", "libcst", "numpy", "typer", "click", "asyncio", "mark
 def night(root, study, experiments):
     """Run that many more experiments of `study` in this process; what each took, and what the process holds."""
     from overnight.engine.baseline import measure_baseline
-    from overnight.engine.experiment import ask, run_experiment
+    from overnight.engine.experiment import run_experiment
     from overnight.engine.stop import Stopping
     from overnight.wiring.night import open_night
     from overnight.wiring.options import Options
@@ -59,7 +59,7 @@ def night(root, study, experiments):
         for _ in range(experiments):
             began, used = time.perf_counter(), time.process_time()
             lab.recorder.catch_up()
-            unavailable = run_experiment(lab, ask(lab))
+            unavailable = run_experiment(lab)
             assert not unavailable, unavailable
             wall.append(time.perf_counter() - began)
             cpu.append(time.process_time() - used)

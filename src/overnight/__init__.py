@@ -7,14 +7,13 @@ from overnight.model.contract import Contract, Objective, Tier
 from overnight.model.event import Event
 from overnight.model.experiment import Ask, Change, Evaluation, Failure, Measurement, Outcome, Proposal, Trust, Verdict
 from overnight.model.state import Experiment, State
-from overnight.ports import Agent, Archivist, Executor, Policy, Running, Sandbox, Sink
+from overnight.ports import Agent, Executor, Policy, Running, Sandbox, Sink
 
 __version__ = "0.1.0"
 
 __all__ = [
     "Agent",
     "AgentBudget",
-    "Archivist",
     "Ask",
     "Box",
     "Brief",

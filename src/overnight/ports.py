@@ -1,7 +1,7 @@
 """The Protocols between the rooms: each of one to three methods, no base class to inherit from.
 
-Public, for third parties: Agent, Sandbox (with Running), Policy, Archivist, Executor, Sink.
-Internal, so that the shells need not know each other: Workspace, Judge, Ledger.
+Public, for third parties: Agent, Sandbox (with Running), Policy, Executor, Sink.
+Internal, so that the rooms need not know each other: Decision, Workspace, Judge, Ledger.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -14,8 +14,9 @@ from overnight.model.box import Box, Completed, Coverage
 from overnight.model.brief import AgentBudget, Brief
 from overnight.model.contract import Contract
 from overnight.model.event import Event
-from overnight.model.experiment import Ask, Change, Evaluation, Measurement, Proposal
+from overnight.model.experiment import Ask, Change, Measurement, Proposal, Verdict
 from overnight.model.state import State
+from overnight.model.step import Again, Publish, Read
 
 Result = TypeVar("Result")
 
@@ -76,16 +77,28 @@ class Sandbox(Protocol):
 class Policy(Protocol):
     """A search strategy without memory of its own: the state holds everything."""
 
-    def ask(self, state: State, rng: Random) -> Ask:
-        """Where to look next. Pure: the same state and rng give the same answer."""
+    def ask(self, state: State, rng: Random) -> Ask | Again:
+        """Where to look next, or which candidate to read again first.
+
+        Pure: the same state and rng give the same answer. Called when nothing is pending; `state.frontier` holds the
+        candidates that may be built on.
+        """
         ...
 
 
-class Archivist(Protocol):
-    """A policy that wants some candidates kept to build on although they are not the best."""
+class Decision(Protocol):
+    """When a candidate is the best, and how often it is read until that is known."""
 
-    def admit(self, state: State, evaluation: Evaluation) -> bool:
-        """Whether this evaluation's candidate may become a parent."""
+    def weigh(self, state: State, number: int) -> Verdict | Read:
+        """The verdict on experiment `number`, which was read at least once, or the reading that it needs first."""
+        ...
+
+    def publish(self, state: State) -> Publish | None:
+        """The experiment, judged before, that is the best by now; None = the best so far stays."""
+        ...
+
+    def closing(self, state: State) -> Read | None:
+        """A reading that helps to choose the final best, once no more proposals are asked for."""
         ...
 
 

@@ -12,7 +12,8 @@ from pathlib import Path
 from catalogue import Act, Kind
 
 from overnight.engine.baseline import measure_baseline, open_segment
-from overnight.engine.experiment import ask, run_experiment
+from overnight.engine.conduct import Conductor
+from overnight.engine.experiment import run_experiment
 from overnight.engine.laboratory import Laboratory
 from overnight.engine.recorder import Recorder
 from overnight.ledger import Journal, ResultsTable
@@ -26,6 +27,7 @@ from overnight.model.value import canonical
 from overnight.policies.ratchet import Ratchet
 from overnight.ports import Agent, Running, Sandbox
 from overnight.rules.brief import compose
+from overnight.rules.deciding.greedy import Greedy
 from overnight.wiring.contract import load
 from overnight.wiring.options import Options
 from overnight.wiring.rooms import build_rooms
@@ -283,9 +285,8 @@ class Study:
             workspace=self.rooms.trees,
             judge=self.judge,
             agent=agent,
-            policy=Ratchet(),
+            conductor=Conductor("ratchet", Ratchet(), Greedy()),
             agent_name="hostile",
-            policy_name="ratchet",
             scratch=self.rooms.scratch,
             counts=self.rooms.counter(self.tree),
             stop=Stop(),
@@ -305,8 +306,8 @@ class Study:
 
     def with_agent(self, agent: Agent) -> Experiment:
         lab = self.laboratory(agent)
-        number = ask(lab)
-        unavailable = run_experiment(lab, number)
+        number = len(self.recorder.state.experiments)
+        unavailable = run_experiment(lab)
         assert not unavailable, unavailable
         return self.recorder.state.experiments[number]
 
@@ -317,7 +318,9 @@ class Study:
         """What the next agent will be told."""
         state = self.recorder.state
         lab = self.laboratory(Hostile(lambda _: None, Proposal()))
-        return compose(self.rooms.contract, state, lab.policy.ask(state, None), len(state.experiments), 0).text
+        return compose(
+            self.rooms.contract, state, lab.conductor.policy.ask(state, None), len(state.experiments), 0
+        ).text
 
     def harmed(self) -> tuple[str, ...]:
         """What a cheat has done to the person, the machine or the secrets; () is as it must be."""

@@ -8,13 +8,14 @@ from boxes import box, every, gets_what_it_deserves, strongest
 from catalogue import HONEST, PREVENTED, WISH, Cheat, Kind, everywhere, failed
 from study import House, Study, a_study, git
 
-from overnight.engine.certify import certify, due
+from overnight.engine.certify import certify
 from overnight.engine.recorder import Recorder
 from overnight.ledger import Journal, ResultsTable, render
 from overnight.model.event import Asked, Judged, Promoted, Proposed
 from overnight.model.experiment import Outcome, Proposal
 from overnight.model.state import State
 from overnight.rules.budget import Spending, exhausted
+from overnight.rules.certify import due
 from overnight.wiring.agents import build_agent
 
 EVIL = (

@@ -12,6 +12,7 @@ from nights import contract, opening
 
 from overnight.agents import Scripted, Step
 from overnight.engine.baseline import open_segment
+from overnight.engine.conduct import Conductor
 from overnight.engine.laboratory import Laboratory
 from overnight.engine.recorder import Recorder
 from overnight.engine.study import run_study
@@ -19,6 +20,7 @@ from overnight.errors import UsageError
 from overnight.model.contract import Guard, Holdout, Stop
 from overnight.model.experiment import Certified, Change, Failure, Measurement, Outcome, Trust
 from overnight.policies.ratchet import Ratchet
+from overnight.rules.deciding.greedy import Greedy
 from overnight.rules.lineage import lineage
 from overnight.testing import MemoryLedger
 
@@ -101,9 +103,8 @@ def laboratory(ledger, folder, texts):
         workspace=shelf,
         judge=Ruler(shelf),
         agent=Scripted(steps),
-        policy=Ratchet(),
+        conductor=Conductor("ratchet", Ratchet(), Greedy()),
         agent_name="scripted",
-        policy_name="ratchet",
         scratch=folder,
         counts=lambda _tree: (("loc", 1.0), ("diff_lines", 0.0)),
         stop=TERMS.stop,

@@ -8,6 +8,7 @@ from overnight.model.experiment import Evaluation, Failure, Measurement, Outcome
 from overnight.model.state import State
 from overnight.model.value import Words, lookup
 from overnight.rules.decide import averages, trust_of
+from overnight.rules.deciding.readings import again
 from overnight.rules.fold import mean_value
 from overnight.rules.guards import broken
 from overnight.rules.noise import wants_reading
@@ -51,7 +52,8 @@ def measure_baseline(lab: Laboratory) -> State:
         values = [value for run in good if (value := lookup(run.values, metric)) is not None]
         if not wants_reading(values, [run.seconds for run in good], lab.stop.wall):
             break
-        measurement = measure(lab, 0)
+        measurement = measure(lab, again(lab.recorder.state, 0, "run"))
+        lab.recorder.flush()
         if measurement.failure is not None:
             raise UsageError(no_baseline(measurement.failure))
     runs = tuple(good)

@@ -7,11 +7,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
+from overnight.engine.conduct import Auto, Conductor
 from overnight.engine.recorder import Recorder
 from overnight.engine.stop import Stopping
 from overnight.model.contract import Contract, Stop
 from overnight.model.value import Pairs
-from overnight.ports import Agent, Judge, Policy, Workspace
+from overnight.ports import Agent, Judge, Workspace
 
 
 class Progress(Protocol):
@@ -35,9 +36,8 @@ class Laboratory:
     workspace: Workspace
     judge: Judge
     agent: Agent
-    policy: Policy
+    conductor: Conductor | Auto
     agent_name: str
-    policy_name: str
     scratch: Path
     counts: Callable[[str], Pairs]
     stop: Stop

@@ -27,6 +27,7 @@ class Recorder:
         self._folding = Folding()
         self._head = ""
         self._state: State | None = None
+        self._held: tuple[Event, ...] = ()
         self.failed_sinks: list[str] = []
         self.catch_up(tell=False)
 
@@ -52,20 +53,37 @@ class Recorder:
         return self.state
 
     def append(self, *events: Event, candidate: str = "", durable: bool = False) -> State:
-        """Append `events` as one atomic group; with `durable` they survive a power cut once this returns."""
+        """Append what is held and `events` atomically; with `durable` they survive a power cut from then on."""
         stamped = tuple(replace(event, at=self._now()) for event in events)
+        group = self._held + stamped
         for _ in range(_RETRIES):
             try:
-                head = self._ledger.append(stamped, head=self._head, candidate=candidate, durable=durable)
+                head = self._ledger.append(group, head=self._head, candidate=candidate, durable=durable)
             except ConflictError:
                 self.catch_up()
                 continue
             self._head = head
+            self._held = ()
             self._folding.add(stamped)
             self._state = None
-            self._tell(stamped)
+            self._tell(group)
             return self.state
         raise ConflictError(f"somebody else keeps appending to this study: gave up after {_RETRIES} attempts")
+
+    def hold(self, event: Event) -> State:
+        """Count `event` from now on, and write it with the next append: for what is followed by another at once.
+
+        A verdict that needs no further reading takes no time; reading and verdict are then one synced write, not two.
+        """
+        stamped = replace(event, at=self._now())
+        self._folding.add((stamped,))
+        self._held += (stamped,)
+        self._state = None
+        return self.state
+
+    def flush(self) -> State:
+        """Write what is held, durably."""
+        return self.append(durable=True) if self._held else self.state
 
     def note(self, kind: str, text: str, number: int | None = None) -> State:
         """Append words for the record."""

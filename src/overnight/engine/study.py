@@ -4,14 +4,16 @@ from msgspec.structs import replace
 
 from overnight.engine.baseline import measure_baseline
 from overnight.engine.blind import refuse_blind_judge
-from overnight.engine.certify import certify, due
-from overnight.engine.experiment import ask, run_experiment
+from overnight.engine.certify import certify
+from overnight.engine.experiment import perform, run_experiment
 from overnight.engine.laboratory import Laboratory
 from overnight.errors import UsageError
 from overnight.model.event import Closed
 from overnight.model.experiment import Outcome
 from overnight.model.state import State
+from overnight.model.step import Enough
 from overnight.rules.budget import Spending, exhausted
+from overnight.rules.certify import due, pairs_of
 
 _FRUITLESS = 25
 _FAILURES = 5
@@ -28,21 +30,32 @@ def run_study(lab: Laboratory) -> State:
             the agent cannot work at all.
     """
     started = lab.monotonic()
-    lab.recorder.note("started", f"{lab.agent_name}, policy {lab.policy_name}")
+    lab.recorder.note("started", f"{lab.agent_name}, policy {lab.conductor.named(lab.recorder.state)}")
     measure_baseline(lab)
     refuse_blind_judge(lab)
     done = 0
     while not (reason := _over(lab, started)):
-        unavailable = run_experiment(lab, ask(lab))
-        if unavailable and not done:
-            raise UsageError(f"the agent {lab.agent_name} cannot work: {unavailable}")
-        if unavailable:
-            reason = unavailable
+        halted = run_experiment(lab)
+        if isinstance(halted, Enough):
+            reason = halted.reason
+            break
+        if halted and not done:
+            raise UsageError(f"the agent {lab.agent_name} cannot work: {halted}")
+        if halted:
+            reason = halted
             break
         done += 1
+    _choose(lab)
     _certify(lab)
     lab.progress("ended", len(lab.recorder.state.experiments) - 1)
     return lab.recorder.append(Closed(reason=reason), durable=True)
+
+
+def _choose(lab: Laboratory) -> None:
+    """Read the leading candidates once more, so that what is certified is not merely the luckiest."""
+    while not lab.stopping.asked and (step := lab.conductor.closing(lab.recorder.state)) is not None:
+        perform(lab, step)
+    lab.recorder.flush()
 
 
 def _certify(lab: Laboratory) -> None:
@@ -62,11 +75,11 @@ def _over(lab: Laboratory, started: float) -> str:
 
 
 def _reserve(state: State) -> float:
-    """Seconds that certification will take: two runs as long as the baseline's longest."""
+    """Seconds that certification will take: each run as long as the baseline's longest."""
     baseline = state.baseline
     if baseline is None or not due(replace(state, certificate=None)):
         return 0.0
-    return 2 * max((run.seconds for run in baseline.readings), default=0.0)
+    return 2 * pairs_of(state) * max((run.seconds for run in baseline.readings), default=0.0)
 
 
 def _fruitless(lab: Laboratory, state: State) -> str:

@@ -102,22 +102,36 @@ class Budget(Value, frozen=True, kw_only=True):
 
 
 class Holdout(Value, frozen=True, kw_only=True):
-    """Commands that read data the search never sees. `gate` and `certify` replace the judging command."""
+    """Commands that read data the search never sees. `gate` and `certify` replace the judging command.
+
+    `queries` looks are allowed in all. The gate's data may come in `parts` that take turns (its command is told which:
+    OVERNIGHT_SPLIT is gate-1, gate-2 ...). A gap between the search's gain and the gate's above `max_gap`, a fraction
+    of the baseline, ends the study.
+    """
 
     gate: str = ""
     certify: str = ""
     queries: int = 100
     max_gap: float | None = None
+    parts: int = 1
 
 
 class Keep(Value, frozen=True, kw_only=True):
-    """How a gain is decided: search policy and statistics."""
+    """How a gain is decided: search policy and statistics.
+
+    `transform` auto, log or none: the scale on which readings are compared. `pairs` fresh readings each of baseline and
+    best, and `alpha` = the chance of a false claim, are certification's. A candidate is read at least `repeats[0]` and,
+    while undecided, at most `repeats[1]` times before its verdict. `early_stop` ends a run whose judge prints progress
+    that is hopeless beside the best's.
+    """
 
     policy: str = "auto"
     noise: str = "auto"
     transform: str = "auto"
     pairs: int = 5
     alpha: float = 0.05
+    repeats: tuple[int, int] = (1, 8)
+    early_stop: bool = False
 
 
 class Isolation(Value, frozen=True, kw_only=True):

@@ -8,7 +8,7 @@ from typing import Literal
 import msgspec
 
 from overnight.model.contract import Contract, Tier
-from overnight.model.experiment import Breach, Certified, Failure, Flag, Measurement, Outcome, Trust
+from overnight.model.experiment import Asking, Breach, Certified, Failure, Flag, Measurement, Outcome, Trust
 from overnight.model.value import Value, Words, canonical
 
 
@@ -38,13 +38,15 @@ class Opened(_Event, frozen=True, kw_only=True, tag="opened"):
 
 
 class Asked(_Event, frozen=True, kw_only=True, tag="asked"):
-    """Experiment `number` begins, built on experiment `parent`."""
+    """Experiment `number` begins, built on experiment `parent`; `kind` and `donors` as in `Ask`."""
 
     number: int
     parent: int
     agent: str
     policy: str = ""
     hint: str = ""
+    kind: Asking = Asking.expand
+    donors: tuple[int, ...] = ()
 
 
 class Proposed(_Event, frozen=True, kw_only=True, tag="proposed"):
@@ -81,13 +83,17 @@ class Measured(_Event, frozen=True, kw_only=True, tag="measured"):
     """One judge run of experiment `number` has finished; `run` counts its readings from 0.
 
     With `crafted` it is a reading of a candidate that overnight made to test the judge ("empty" and the like), built on
-    experiment `number` and no reading of it.
+    experiment `number` and no reading of it. With `trial` it is a fresh reading for a certificate, of
+    experiment `number` or of what comes from it, and no reading of the search. `why` is one word for what it
+    was taken for.
     """
 
     number: int
     run: int
     measurement: Measurement
     crafted: str = ""
+    trial: str = ""
+    why: str = ""
 
 
 class Judged(_Event, frozen=True, kw_only=True, tag="judged"):
@@ -106,10 +112,22 @@ class Judged(_Event, frozen=True, kw_only=True, tag="judged"):
 
 
 class Promoted(_Event, frozen=True, kw_only=True, tag="promoted"):
-    """Experiment `number` is the best so far from here on."""
+    """Experiment `number` is the best so far from here on.
+
+    It may be an older one, when readings have shown that the best was lucky; `reason` is a sentence then.
+    """
 
     number: int
     commit: str
+    reason: str = ""
+
+
+class Gated(_Event, frozen=True, kw_only=True, tag="gated"):
+    """One bit from the gate split: whether experiment `number` was better there than the best, `against`."""
+
+    number: int
+    against: int
+    passed: bool
 
 
 class HoldoutRead(_Event, frozen=True, kw_only=True, tag="holdout"):
@@ -119,8 +137,27 @@ class HoldoutRead(_Event, frozen=True, kw_only=True, tag="holdout"):
     number: int
 
 
+class Effect(Value, frozen=True, kw_only=True):
+    """What is lost, in the metric's unit, when the kept change `number` is taken out of the best; None = not measured.
+
+    `low`..`high` is the interval; `entangled` = later changes stand on it, so that it cannot be taken out alone.
+    """
+
+    number: int
+    loss: float | None = None
+    low: float | None = None
+    high: float | None = None
+    entangled: bool = False
+
+
 class Certificate(_Event, frozen=True, kw_only=True, tag="certified"):
-    """Baseline and best measured afresh. Values are in the metric's unit; None where a run failed."""
+    """Baseline and best measured afresh. Values are in the metric's unit; None where a run failed.
+
+    `runs` pairs gave the mean `gain`, in [`low`, `high`] at level 1 - `alpha` (None with one pair). `night` counts the
+    certificates on this holdout from 1. After an ablation `kept` are the changes that are needed and `dropped` those
+    whose removal costs nothing measurable; then the numbers speak of `tree` (at `commit`), the best without the
+    dropped ones. `setting` are contract variables that differed from program.md.
+    """
 
     number: int
     baseline: float | None = None
@@ -129,6 +166,16 @@ class Certificate(_Event, frozen=True, kw_only=True, tag="certified"):
     level: Certified = Certified.no
     runs: int = 1
     note: str = ""
+    low: float | None = None
+    high: float | None = None
+    alpha: float | None = None
+    night: int = 0
+    tree: str = ""
+    commit: str = ""
+    kept: tuple[int, ...] = ()
+    dropped: tuple[int, ...] = ()
+    effects: tuple[Effect, ...] = ()
+    setting: Words = ()
 
 
 class Adopted(_Event, frozen=True, kw_only=True, tag="adopted"):
@@ -140,10 +187,11 @@ class Adopted(_Event, frozen=True, kw_only=True, tag="adopted"):
 
 
 class Noted(_Event, frozen=True, kw_only=True, tag="noted"):
-    """Words for the record. `kind`: started, seed, person, agent, warning, slept, redteam, despite.
+    """Words for the record. `kind`: started, seed, person, agent, warning, slept, redteam, despite, fork, replay.
 
     "started" begins a run; "seed" replaces the segment's seed (only before its first experiment); "redteam" sums up
-    what attacks on the judge achieved; "despite" is a refusal that the person overruled by name.
+    what attacks on the judge achieved; "despite" is a refusal that the person overruled by name; "fork" asks that the
+    next so many experiments (`text`) build on `number`; "replay" says whether the number of `number` came back.
     """
 
     kind: str
@@ -171,6 +219,7 @@ Event = (
     | Measured
     | Judged
     | Promoted
+    | Gated
     | HoldoutRead
     | Certificate
     | Adopted

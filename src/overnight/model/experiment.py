@@ -35,11 +35,48 @@ class Certified(StrEnum):
     holdout = "holdout"
 
 
+class Asking(StrEnum):
+    """What an agent is asked for."""
+
+    expand = "expand"
+    follow_up = "follow_up"
+    step_back = "step_back"
+    combine = "combine"
+    scout = "scout"
+    simplify = "simplify"
+
+
 class Ask(Value, frozen=True, kw_only=True):
-    """Where to look next: build on experiment number `parent`; `hint` is a sentence for the agent."""
+    """Where to look next: build on experiment number `parent`; `hint` is a sentence for the agent.
+
+    `donors` are further experiments whose changes are worth a look (`combine`).
+    """
 
     parent: int
     hint: str = ""
+    kind: Asking = Asking.expand
+    donors: tuple[int, ...] = ()
+
+
+class Belief(Value, frozen=True, kw_only=True):
+    """What is believed of a candidate's true score: a normal distribution on the working scale, higher is better.
+
+    See `overnight.rules.scale` for the scale and `overnight.rules.beliefs` for how readings move it.
+    """
+
+    mean: float
+    variance: float
+
+
+class Noise(Value, frozen=True, kw_only=True):
+    """How much one reading of `metric` scatters when nothing has changed: a standard deviation in the metric's unit.
+
+    It comes from `pairs` successive differences of repeated readings.
+    """
+
+    metric: str
+    sigma: float
+    pairs: int
 
 
 class Proposal(Value, frozen=True, kw_only=True):

@@ -2,7 +2,17 @@
 
 from overnight.model.contract import Contract, Tier
 from overnight.model.event import Certificate
-from overnight.model.experiment import Breach, Failure, Flag, Measurement, Outcome, Trust
+from overnight.model.experiment import (
+    Asking,
+    Belief,
+    Breach,
+    Failure,
+    Flag,
+    Measurement,
+    Noise,
+    Outcome,
+    Trust,
+)
 from overnight.model.value import Value, Words
 
 
@@ -12,7 +22,9 @@ class Experiment(Value, frozen=True, kw_only=True):
     `value` is the mean of the search readings in the metric's unit, None without a number; `gain` is against
     the best at judging time. `readings` hold every finished search run, `holdout` every holdout run; `seconds`
     is agent plus judge. `tampering` are the sentences of all of them, each once; an experiment that has any is never
-    the best. `flags` are advice for a reviewer.
+    the best. `flags` are advice for a reviewer. `belief` is what all readings together say of its true score, None
+    without a reading; `children` were asked for on top of it, `followups` of them to finish what it began. `gate` is
+    the gate split's one bit, None = not asked.
     """
 
     number: int
@@ -20,6 +32,12 @@ class Experiment(Value, frozen=True, kw_only=True):
     agent: str = ""
     policy: str = ""
     hint: str = ""
+    kind: Asking = Asking.expand
+    donors: tuple[int, ...] = ()
+    belief: Belief | None = None
+    children: int = 0
+    followups: int = 0
+    gate: bool | None = None
     tree: str = ""
     commit: str = ""
     parent_commit: str = ""
@@ -53,6 +71,33 @@ class Experiment(Value, frozen=True, kw_only=True):
     asked_at: float = 0.0
     judged_at: float = 0.0
 
+    @property
+    def usable(self) -> bool:
+        """Whether it may become a parent or the best.
+
+        It was judged and broke no limit, gives a number in more than half of its readings, was not seen to tamper and
+        was not refused by the gate.
+        """
+        return (
+            self.outcome in _USABLE
+            and self.belief is not None
+            and self.failure is None
+            and not self.tampering
+            and self.gate is not False
+            and 2 * sum(run.failure is not None for run in self.readings) < len(self.readings)
+        )
+
+
+_USABLE = {Outcome.baseline, Outcome.keep, Outcome.discard, Outcome.inconclusive}
+
+
+class Trial(Value, frozen=True, kw_only=True):
+    """Fresh readings of one candidate, which is or comes from experiment `number`, for a certificate; in order."""
+
+    name: str
+    number: int
+    runs: tuple[Measurement, ...]
+
 
 class Counts(Value, frozen=True, kw_only=True):
     """Judged proposals of the segment by outcome; the baseline is not counted in any.
@@ -70,6 +115,8 @@ class Counts(Value, frozen=True, kw_only=True):
     inconclusive: int = 0
     evaluations: int = 0
     holdout_reads: int = 0
+    gate_reads: int = 0
+    certificates: int = 0
     tampering: int = 0
     flagged: int = 0
 
@@ -77,13 +124,19 @@ class Counts(Value, frozen=True, kw_only=True):
 class State(Value, frozen=True, kw_only=True):
     """One segment of a study, the last one unless another was asked for.
 
-    `experiments[n].number == n`. `kept` are the numbers ever promoted, in order, without those that were seen to
-    tamper later; the last is the best so far.
-    `leaders` are the at most 50 best-valued numbers, best first; `certified_reads` the numbers whose certify split
-    was read since the last promotion or certificate. `since_keep` counts judged proposals since the
+    `experiments[n].number == n`. `kept` are the numbers promoted, in order, without those that were seen to
+    tamper later or gave way to an older best; the last is the best so far.
+    `leaders` are the at most 50 best-valued numbers, best first; `frontier` the at most 64 with the highest believed
+    scores that may be built on. `since_keep` counts judged proposals since the
     last keep. `seconds` and `cost_usd` are sums over experiments. `segment` says which of the study's `segments` it
     is, 1 = the first. `certificate` is the last one, `win` the last one that confirmed a gain. `crafted` are the last
     readings of candidates made to test the judge, by name; `despite` the refusals that the person overruled.
+    `noise` is known of each metric that was read twice; on the working scale `sigma` is the noise of one reading (None
+    = not known) and `spread` how far children typically lie from their parents (0 = not known yet). `split_error` is
+    the standard error that the choice of examples alone leaves in a difference (0 = not known). `finalists` counts
+    readings taken to choose the final best since the last verdict; `trials` are fresh readings since the last
+    certificate; `fork` is (experiment, how many more asks shall build on it). `demotions` are (number, reason) of each
+    best that gave way to an older one.
     """
 
     study: str = ""
@@ -102,6 +155,7 @@ class State(Value, frozen=True, kw_only=True):
     experiments: tuple[Experiment, ...] = ()
     kept: tuple[int, ...] = ()
     leaders: tuple[int, ...] = ()
+    frontier: tuple[int, ...] = ()
     pending: tuple[int, ...] = ()
     counts: Counts = Counts()
     since_keep: int = 0
@@ -109,13 +163,21 @@ class State(Value, frozen=True, kw_only=True):
     cost_usd: float = 0.0
     certificate: Certificate | None = None
     win: Certificate | None = None
-    certified_reads: tuple[int, ...] = ()
     paused: bool = False
     closed: str = ""
     notes: tuple[tuple[str, str], ...] = ()
     warnings: tuple[str, ...] = ()
     crafted: tuple[tuple[str, Measurement], ...] = ()
     despite: tuple[str, ...] = ()
+    noise: tuple[Noise, ...] = ()
+    sigma: float | None = None
+    spread: float = 0.0
+    split_error: float = 0.0
+    finalists: int = 0
+    trials: tuple[Trial, ...] = ()
+    certificates: tuple[Certificate, ...] = ()
+    fork: tuple[int, int] | None = None
+    demotions: tuple[tuple[int, str], ...] = ()
     last_at: float = 0.0
 
     @property

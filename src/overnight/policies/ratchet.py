@@ -7,9 +7,7 @@ from overnight.model.state import State
 
 
 class Ratchet:
-    """Asks for a change of the best so far. Knows nothing of noise: choose it for deterministic metrics."""
-
-    name = "ratchet"
+    """Asks for a change of the best so far."""
 
     def ask(self, state: State, rng: Random) -> Ask:
         """The best so far, else the baseline; draws nothing from `rng`."""

@@ -1,15 +1,14 @@
 """The brief: what an agent is told, in Markdown, bounded in size, never a word about the holdout."""
 
+import math
 from collections.abc import Iterable
 from functools import lru_cache
 
 from overnight.model.brief import Brief
 from overnight.model.contract import Contract, Direction, Guard
-from overnight.model.experiment import Ask, Outcome
+from overnight.model.experiment import Ask, Asking, Outcome
 from overnight.model.state import Experiment, State
-from overnight.model.value import lookup
 from overnight.rules.attempts import remembered
-from overnight.rules.noise import detectable
 from overnight.rules.words import one_line
 
 SHOWN_ATTEMPTS = 20
@@ -46,7 +45,7 @@ def compose(contract: Contract, state: State, ask: Ask, number: int, seed: int) 
         _standing(contract, state, parent, best),
         _history(contract, state),
         _ideas(state),
-        _task(contract, ask, parent),
+        _task(contract, state, ask, parent),
     )
     return Brief(
         study=state.study,
@@ -82,10 +81,12 @@ def told(contract: Contract, experiment: Experiment) -> str:
     """Why an experiment ended as it did, as the next agent is told.
 
     What a judge says about a failure may quote what only the judge may read, and how tampering is noticed is nobody's
-    business but the person's: of both only the kind is told.
+    business but the person's: of both only the kind is told. Of what the gate said nothing is told.
     """
     if experiment.tampering:
         return "it was seen to tamper with the measurement, which is never kept"
+    if experiment.gate is not None and experiment.outcome is Outcome.discard:
+        return "not kept"
     failure = experiment.failure
     apart = bool(contract.score) or contract.drive is not None
     if failure is None or not apart or failure.code in _OPEN or failure.detail.startswith("`run` "):
@@ -133,8 +134,7 @@ def _standing(contract: Contract, state: State, parent: Experiment, best: Experi
     baseline = state.baseline
     if baseline is not None and baseline.value is not None:
         lines.append(f"- Baseline (#0, the unchanged code): {objective.metric} = {baseline.value:.6g}")
-        values = [value for run in baseline.readings if (value := lookup(run.values, objective.metric)) is not None]
-        smallest = detectable(values)
+        smallest = _detectable(state, objective.metric)
         noise = (
             "unknown (one reading)" if smallest is None else f"{smallest:.3g} is the smallest gain one reading shows"
         )
@@ -143,6 +143,12 @@ def _standing(contract: Contract, state: State, parent: Experiment, best: Experi
         lines.append(f"- Best so far (#{best.number}): {objective.metric} = {best.value:.6g}")
     lines.append(f"- Your workspace holds #{parent.number}.")
     return "\n".join(lines)
+
+
+def _detectable(state: State, metric: str) -> float | None:
+    """The smallest gain that one reading beside one reading shows, 95 % two-sided, by all that was read twice."""
+    noise = next((item.sigma for item in state.noise if item.metric == metric), None)
+    return None if noise is None else 1.96 * math.sqrt(2) * noise
 
 
 def _history(contract: Contract, state: State) -> str:
@@ -171,12 +177,46 @@ def _ideas(state: State) -> str:
     return f"## Ideas that earlier agents left\n{fenced(lines)}"
 
 
-def _task(contract: Contract, ask: Ask, parent: Experiment) -> str:
+def _task(contract: Contract, state: State, ask: Ask, parent: Experiment) -> str:
     hint = f" {ask.hint}" if ask.hint else ""
     return (
-        f"## Your task\nChange the editable files so that `{contract.objective.metric}` gets better than in "
-        f"#{parent.number}, with one idea that a measurement can confirm or refute.{hint} Repeating a rejected change "
+        f"## Your task\n{_wish(contract, state, ask, parent)}{hint} Repeating a rejected change "
         "is a duplicate and wastes the turn. Do not run git. When you are done, leave JSON in the file named by "
         '`$OVERNIGHT_REPLY`: {"summary": "one line", "hypothesis": "why it should help", "needs_followup": false, '
-        '"ideas": ["for later"]}.'
+        '"ideas": ["for later"]}. Set `needs_followup` to true when your change is the first half of something: it may '
+        "make the number worse, and the next agent is asked to finish it."
     )
+
+
+def _wish(contract: Contract, state: State, ask: Ask, parent: Experiment) -> str:
+    """What is asked for, in a sentence or two."""
+    metric = f"`{contract.objective.metric}`"
+    one = (
+        f"Change the editable files so that {metric} gets better than in #{parent.number}, with one idea that a "
+        "measurement can confirm or refute."
+    )
+    if ask.kind is Asking.follow_up:
+        return (
+            f"Finish what #{parent.number} began: its author said that it is the first half of something (see its "
+            f"summary above). Your workspace holds it. Make {metric} better than in #{parent.parent}, on which it was "
+            "built."
+        )
+    if ask.kind is Asking.step_back:
+        return f"The search steps back: your workspace holds #{parent.number}, which is not the best. {one}"
+    if ask.kind is Asking.combine and ask.donors:
+        donors = ", ".join(f"#{number}" for number in ask.donors)
+        return (
+            f"Combine: bring what is good in {donors} into #{parent.number}, which your workspace holds, so that "
+            f"{metric} gets better than in either."
+        )
+    if ask.kind is Asking.scout:
+        return (
+            f"{state.since_keep} experiments in a row brought no gain. A plateau that all share means that all look in "
+            f"the same place, not that there is nothing better. Try what nobody tried: {one[:1].lower()}{one[1:]}"
+        )
+    if ask.kind is Asking.simplify:
+        return (
+            f"Make #{parent.number} simpler without making {metric} worse: fewer lines, fewer special cases. An equal "
+            "number in fewer lines is kept."
+        )
+    return one

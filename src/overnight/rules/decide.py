@@ -53,14 +53,8 @@ def tradeoff_cost(contract: Contract, old: Pairs, new: Pairs) -> tuple[float, st
     return cost, ""
 
 
-def decide(
-    contract: Contract,
-    evaluation: Evaluation,
-    *,
-    counted: Pairs,
-    against: Reference,
-) -> Verdict:
-    """Karpathy's ratchet: keep what gains at least `min_effect` over the best; a tie goes to fewer lines.
+def refused(contract: Contract, evaluation: Evaluation, *, counted: Pairs, against: Reference) -> Verdict | None:
+    """The verdict on a candidate whose number may not be compared, None where it may.
 
     `counted` are loc and diff_lines of the candidate. A reading that shows tampering decides before its numbers, or
     its failure, are looked at.
@@ -75,14 +69,30 @@ def decide(
     failure = broken(contract, values, against.values)
     if failure is not None:
         return failed(failure, trust)
-    objective = contract.objective
+    _, missing = tradeoff_cost(contract, against.values, values)
+    if missing:
+        return failed(Failure(code="no-metric", detail=f"the trade-off's metric {missing} was not measured"), trust)
+    return None
+
+
+def decide(
+    contract: Contract,
+    evaluation: Evaluation,
+    *,
+    counted: Pairs,
+    against: Reference,
+) -> Verdict:
+    """Karpathy's ratchet: keep what gains at least `min_effect` over the best; a tie goes to fewer lines."""
+    verdict = refused(contract, evaluation, counted=counted, against=against)
+    if verdict is not None:
+        return verdict
+    trust, objective = trust_of(evaluation), contract.objective
+    values = averages(evaluation, counted)
     value = mean_value(evaluation.runs, objective.metric)
     old = lookup(against.values, objective.metric)
     if value is None or old is None:
         return failed(Failure(code="no-metric", detail=f"{objective.metric} was not measured"), trust)
-    cost, missing = tradeoff_cost(contract, against.values, values)
-    if missing:
-        return failed(Failure(code="no-metric", detail=f"the trade-off's metric {missing} was not measured"), trust)
+    cost, _ = tradeoff_cost(contract, against.values, values)
     gain = objective.gain(old, value)
     comparison = Comparison(gain=gain, adjusted=gain - cost, runs=len(evaluation.runs))
     promote, reason = _ratchet(contract, comparison, value, counted, against)

@@ -19,6 +19,7 @@ from overnight.model.event import (
     Certificate,
     Closed,
     Event,
+    Gated,
     HoldoutRead,
     Judged,
     Measured,
@@ -28,12 +29,17 @@ from overnight.model.event import (
     Promoted,
     Proposed,
 )
-from overnight.model.experiment import Certified, Measurement, Outcome
+from overnight.model.experiment import Asking, Belief, Measurement, Outcome
 from overnight.model.state import Counts, Experiment, State
 from overnight.model.value import lookup
+from overnight.rules.archive import Frontier
+from overnight.rules.beliefs import Beliefs
+from overnight.rules.certificates import Certificates
 
 LEADERS = 50
 NOTES = 50
+FINALIST = "finalist"
+"""Why a reading was taken: to choose the final best among the last few."""
 
 _COUNTED = {
     Outcome.keep: "kept",
@@ -43,6 +49,7 @@ _COUNTED = {
     Outcome.duplicate: "duplicates",
     Outcome.inconclusive: "inconclusive",
 }
+_UPGRADED = {Outcome.discard, Outcome.inconclusive}
 _PROPOSED_FIELDS = (
     "tree", "commit", "parent_commit", "paths", "added", "deleted", "loc", "dropped", "breaches", "flags", "summary",
     "hypothesis", "needs_followup", "ideas", "parameters", "cost_usd", "tokens", "note", "transcript",
@@ -89,6 +96,7 @@ class Folding:
         self._experiments: list[Experiment] = []
         self._kept: list[int] = []
         self._leaders: list[tuple[float, int]] = []
+        self._frontier = Frontier()
         self._pending: list[int] = []
         self._withdrawn: set[int] = set()
         self._counts = dict.fromkeys(Counts.__struct_fields__, 0)
@@ -96,9 +104,11 @@ class Folding:
         self._seed = opened.seed if opened else 0
         self._seconds = 0.0
         self._cost = 0.0
-        self._certificate: Certificate | None = None
-        self._win: Certificate | None = None
-        self._certified_reads: list[int] = []
+        self._beliefs = Beliefs(opened.contract) if opened else None
+        self._certificates = Certificates()
+        self._finalists = 0
+        self._fork: tuple[int, int] | None = None
+        self._demotions: list[tuple[int, str]] = []
         self._paused = False
         self._closed = ""
         self._notes: list[tuple[str, str]] = []
@@ -148,20 +158,28 @@ class Folding:
             experiments=tuple(self._experiments),
             kept=tuple(self._kept),
             leaders=tuple(number for _, number in self._leaders),
+            frontier=self._frontier.numbers(),
             pending=tuple(self._pending),
             counts=Counts(**self._counts),
             since_keep=self._since_keep,
             seconds=self._seconds,
             cost_usd=self._cost,
-            certificate=self._certificate,
-            win=self._win,
-            certified_reads=tuple(self._certified_reads),
+            certificate=self._certificates.last,
+            win=self._certificates.win,
             paused=self._paused,
             closed=self._closed,
             notes=tuple(self._notes),
             warnings=opened.warnings,
             crafted=tuple(self._crafted.items()),
             despite=tuple(self._despite),
+            noise=self._beliefs.noise if self._beliefs else (),
+            sigma=self._beliefs.sigma if self._beliefs else None,
+            spread=self._beliefs.spread if self._beliefs else 0.0,
+            finalists=self._finalists,
+            trials=self._certificates.trials(),
+            certificates=tuple(self._certificates.all),
+            fork=self._fork,
+            demotions=tuple(self._demotions),
             last_at=self._last_at,
         )
 
@@ -180,10 +198,21 @@ class Folding:
                 agent=sys.intern(event.agent),
                 policy=sys.intern(event.policy),
                 hint=event.hint,
+                kind=event.kind,
+                donors=event.donors,
                 asked_at=event.at,
             )
         )
         self._pending.append(event.number)
+        if event.number:
+            self._followed(event)
+
+    def _followed(self, event: Asked) -> None:
+        parent = self._experiment(event.parent, event)
+        followups = parent.followups + (event.kind is Asking.follow_up)
+        self._experiments[event.parent] = replace(parent, children=parent.children + 1, followups=followups)
+        if self._fork is not None and self._fork[0] == event.parent:
+            self._fork = (event.parent, self._fork[1] - 1) if self._fork[1] > 1 else None
 
     def _proposed(self, event: Proposed) -> None:
         old = self._experiment(event.number, event)
@@ -205,32 +234,47 @@ class Folding:
         if event.crafted:
             self._crafted[event.crafted] = measurement
             return
+        if event.trial:
+            self._certificates.measured(event, measurement)
+            self._seen(old, replace(old, seconds=old.seconds + measurement.seconds), measurement)
+            return
         changes: dict[str, Any] = {"seconds": old.seconds + measurement.seconds}
-        if measurement.tampering:
-            changes["tampering"] = tuple(dict.fromkeys((*old.tampering, *measurement.tampering)))
         if measurement.split:
             changes["holdout"] = (*old.holdout, measurement)
-            if event.number not in self._certified_reads:
-                self._certified_reads.append(event.number)
         else:
             if event.run != len(old.readings):
                 raise LedgerError(f"reading {event.run} of experiment {event.number} follows {len(old.readings)}")
             changes["readings"] = (*old.readings, measurement)
+            changes["belief"] = self._believed(old, measurement)
+            self._finalists += event.why == FINALIST
         new = replace(old, **changes)
-        if measurement.tampering:
-            self._tampered(old, new)
         if not measurement.split and old.outcome is not None and old.value is not None:
             new = replace(new, value=self._mean(new))
             self._rank(old, new)
-        self._experiments[event.number] = new
+        self._seen(old, new, measurement)
+
+    def _believed(self, experiment: Experiment, measurement: Measurement) -> Belief | None:
+        assert self._beliefs is not None  # noqa: S101 - add() refuses every event before the first Opened
+        parent = self._experiments[experiment.parent].belief if experiment.number else None
+        return self._beliefs.after(experiment, parent, measurement)
+
+    def _seen(self, old: Experiment, new: Experiment, measurement: Measurement) -> None:
+        """Put `new` in its place, with what the measurement showed of tampering."""
+        if measurement.tampering:
+            new = replace(new, tampering=tuple(dict.fromkeys((*old.tampering, *measurement.tampering))))
+            self._tampered(old, new)
+        self._put(old, new)
+
+    def _put(self, old: Experiment, new: Experiment) -> None:
+        self._experiments[new.number] = new
+        self._frontier.changed(old, new)
 
     def _tampered(self, old: Experiment, new: Experiment) -> None:
         """What was seen to tamper is no best, no leader and no certified win from here on, whatever it was before."""
         self._withdrawn.add(new.number)
         if new.number in self._kept:
             self._kept.remove(new.number)
-        if self._win is not None and self._win.number == new.number:
-            self._win = None
+        self._certificates.withdraw(new.number)
         self._leaders = [leader for leader in self._leaders if leader[1] != new.number]
         if new.number and not old.tampering and old.outcome is not None and old.outcome is not Outcome.violation:
             self._counts["tampering"] += 1
@@ -250,8 +294,9 @@ class Folding:
             same_as=event.same_as,
             judged_at=event.at,
         )
-        self._experiments[event.number] = new
+        self._put(old, new)
         self._pending.remove(event.number)
+        self._finalists = 0
         if new.tree and not new.breaches and (event.outcome is not Outcome.violation or new.readings):
             self._first_with.setdefault(new.tree, event.number)
         if event.outcome is not Outcome.baseline:
@@ -277,20 +322,39 @@ class Folding:
             del self._leaders[LEADERS:]
 
     def _promoted(self, event: Promoted) -> None:
-        if self._experiment(event.number, event).tampering:
+        """A new best; or the way back to a former one, and then what was promoted since is kept no more.
+
+        What was judged a discard or inconclusive and is promoted by later readings has been kept after all.
+        """
+        new = self._experiment(event.number, event)
+        if new.tampering:
             raise LedgerError(f"experiment {event.number} was promoted although it was seen to tamper")
-        self._kept.append(event.number)
-        self._certified_reads.clear()
+        best = self._kept[-1] if self._kept else 0
+        if event.number == best:
+            return
+        if event.number in (0, *self._kept):
+            self._demotions.append((best, event.reason))
+            del self._kept[self._kept.index(event.number) + 1 if event.number else 0 :]
+        else:
+            self._kept.append(event.number)
+        if new.outcome in _UPGRADED:
+            self._counts[_COUNTED[new.outcome]] -= 1
+            self._counts["kept"] += 1
+            self._put(new, replace(new, outcome=Outcome.keep, reason=event.reason or new.reason))
+            self._since_keep = 0
+
+    def _gated(self, event: Gated) -> None:
+        old = self._experiment(event.number, event)
+        self._put(old, replace(old, gate=event.passed))
 
     def _holdout_read(self, event: HoldoutRead) -> None:
         self._experiment(event.number, event)
         self._counts["holdout_reads"] += 1
+        self._counts["gate_reads"] += event.split == "gate"
 
     def _certified(self, event: Certificate) -> None:
-        self._certificate = event
-        if event.level is not Certified.no and event.number not in self._withdrawn:
-            self._win = event
-        self._certified_reads.clear()
+        self._certificates.certified(event, withdrawn=event.number in self._withdrawn)
+        self._counts["certificates"] += 1
 
     def _adopted(self, event: Adopted) -> None:
         self._experiment(event.number, event)
@@ -301,6 +365,8 @@ class Folding:
             self._closed = ""
         elif event.kind == "seed":
             self._seed = int(event.text)
+        elif event.kind == "fork" and event.number is not None:
+            self._fork = (event.number, max(1, int(event.text)))
         elif event.kind == "despite":
             self._despite[event.text] = None
         else:
@@ -320,6 +386,7 @@ class Folding:
         Measured: _measured,
         Judged: _judged,
         Promoted: _promoted,
+        Gated: _gated,
         HoldoutRead: _holdout_read,
         Certificate: _certified,
         Adopted: _adopted,

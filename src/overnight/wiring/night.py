@@ -18,13 +18,13 @@ from overnight.model.contract import Contract, Stop, Tier
 from overnight.model.event import Measured, Opened
 from overnight.model.state import State
 from overnight.model.value import Words, digest
-from overnight.policies.ratchet import Ratchet
 from overnight.ports import Sink
 from overnight.rules.blind import EMPTY
 from overnight.wiring.agents import baseline_parameters, build_agent
 from overnight.wiring.contract import Loaded, load
 from overnight.wiring.crafted import empty_tree
 from overnight.wiring.options import Options, policy_name, stop_of
+from overnight.wiring.policies import conductor_of
 from overnight.wiring.remembered import remembered
 from overnight.wiring.rooms import Rooms, box_for, build_rooms
 from overnight.wiring.site import Site, scratch_folder, write_progress
@@ -54,7 +54,7 @@ def open_night(site: Site, options: Options, sinks: Sequence[Sink], stopping: St
         UsageError: anything that the person can mend, before anything was started.
     """
     loaded = load(site, options)
-    policy_name(loaded.contract, options)
+    conductor_of(policy_name(loaded.contract, options), None)
     site.repository.writable()
     sandbox, reasons = box_for(loaded.contract, options)
     tracked = Tracked(sandbox)
@@ -96,9 +96,8 @@ def _night(rooms: Rooms, loaded: Loaded, sinks: Sequence[Sink], stopping: Stoppi
         workspace=rooms.trees,
         judge=rooms.judge(tree),
         agent=agent,
-        policy=Ratchet(),
+        conductor=conductor_of(policy_name(contract, options), stop_of(contract, options, recorder.state).experiments),
         agent_name=agent_name,
-        policy_name=policy_name(contract, options),
         scratch=rooms.scratch,
         counts=rooms.counter(tree),
         stop=stop_of(contract, options, recorder.state),

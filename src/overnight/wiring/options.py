@@ -3,13 +3,9 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from overnight.errors import UsageError
 from overnight.model.contract import Contract, Stop
 from overnight.model.state import State
-from overnight.program.findings import nearest
 
-POLICIES = ("auto", "default", "ratchet")
-LATER_POLICIES = ("linear", "audit", "islands", "portfolio")
 AGENTS = ("tuner", "scripted FILE", "command LINE")
 
 
@@ -52,16 +48,5 @@ def stop_of(contract: Contract, options: Options, state: State) -> Stop:
 
 
 def policy_name(contract: Contract, options: Options) -> str:
-    """The policy's canonical name.
-
-    Raises:
-        UsageError: unknown, or of a later version.
-    """
-    name = options.policy or contract.keep.policy
-    if name in POLICIES:
-        return "ratchet"
-    if name in LATER_POLICIES:
-        raise UsageError(f"the policy {name} is not in this version: choose one of {', '.join(POLICIES)}")
-    near = nearest(name, (*POLICIES, *LATER_POLICIES))
-    hint = f" Did you mean {near}?" if near else ""
-    raise UsageError(f"there is no policy {name!r}.{hint} Choose one of {', '.join(POLICIES)}")
+    """The policy that the command line names, else the contract's."""
+    return options.policy or contract.keep.policy

@@ -1,0 +1,40 @@
+"""The part of a fold that knows about certification: trials, certificates, and what tampering takes back."""
+
+from overnight.model.event import Certificate, Measured
+from overnight.model.experiment import Certified, Measurement
+from overnight.model.state import Trial
+
+
+class Certificates:
+    """What was measured afresh, event by event."""
+
+    def __init__(self) -> None:
+        self.all: list[Certificate] = []
+        self.win: Certificate | None = None
+        self._trials: dict[tuple[str, int], tuple[Measurement, ...]] = {}
+
+    @property
+    def last(self) -> Certificate | None:
+        """The newest certificate, whatever it says."""
+        return self.all[-1] if self.all else None
+
+    def trials(self) -> tuple[Trial, ...]:
+        """Fresh readings since the last certificate, in the order in which their first readings were taken."""
+        return tuple(Trial(name=name, number=number, runs=runs) for (name, number), runs in self._trials.items())
+
+    def measured(self, event: Measured, measurement: Measurement) -> None:
+        """A fresh reading was taken."""
+        key = (event.trial, event.number)
+        self._trials[key] = (*self._trials.get(key, ()), measurement)
+
+    def certified(self, event: Certificate, *, withdrawn: bool) -> None:
+        """A certificate was written; of a candidate that is `withdrawn` it is no win."""
+        self.all.append(event)
+        if event.level is not Certified.no and not withdrawn:
+            self.win = event
+        self._trials.clear()
+
+    def withdraw(self, number: int) -> None:
+        """The candidate was seen to tamper: what it won is no win."""
+        if self.win is not None and self.win.number == number:
+            self.win = None

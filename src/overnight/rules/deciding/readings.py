@@ -1,0 +1,95 @@
+"""What the rules of promotion share: the next reading, the best to compare with, and what forbids a comparison."""
+
+from overnight.errors import UsageError
+from overnight.model.contract import Contract, Direction
+from overnight.model.experiment import Belief, Evaluation, Verdict
+from overnight.model.state import Experiment, State
+from overnight.model.step import Read
+from overnight.rules.decide import Reference, averages, refused
+from overnight.rules.guards import has_relative
+from overnight.rules.seeds import derive
+
+
+class Settled:
+    """What was judged stays judged: nothing is published later, and nothing is read at the end."""
+
+    def publish(self, state: State) -> None:
+        """Nothing."""
+
+    def closing(self, state: State) -> None:
+        """Nothing."""
+
+
+def contract_of(state: State) -> Contract:
+    """The contract of a segment that was opened."""
+    if state.contract is None:
+        raise UsageError("the study was never opened: run `overnight run`")
+    return state.contract
+
+
+def best_of(state: State) -> Experiment:
+    """The best so far.
+
+    Raises:
+        UsageError: there is no baseline yet.
+    """
+    if state.best is None:
+        raise UsageError("the study has no baseline yet: run `overnight run` again")
+    return state.best
+
+
+def belief_of(experiment: Experiment) -> Belief:
+    """What is believed of an experiment that gave a number."""
+    assert experiment.belief is not None  # noqa: S101 - only asked of what has a successful reading
+    return experiment.belief
+
+
+def noisy(state: State) -> bool:
+    """Whether readings of the same code differ, or might: noise that is not known counts as noise."""
+    return state.sigma is None or state.sigma > 0.0
+
+
+def evaluation_of(experiment: Experiment) -> Evaluation:
+    """All search readings; the first failure among them fails the candidate."""
+    failure = next((run.failure for run in experiment.readings if run.failure is not None), None)
+    return Evaluation(runs=experiment.readings, failure=failure)
+
+
+def again(state: State, number: int, why: str = "again") -> Read:
+    """One more reading of `number` on a fresh seed."""
+    return Read(number=number, seed=derive(state.seed, number, "run", len(state.experiments[number].readings)), why=why)
+
+
+def beside(state: State, number: int) -> Read | None:
+    """The reading of the best that is missing beside challenger `number`; None = it has been taken."""
+    best, purpose = best_of(state), f"beside-{number}"
+    seeds = {derive(state.seed, best.number, purpose, run) for run in range(len(best.readings))}
+    if any(reading.seed in seeds for reading in best.readings):
+        return None
+    return Read(number=best.number, seed=derive(state.seed, best.number, purpose, len(best.readings)), why=purpose)
+
+
+def reference(state: State, number: int) -> Reference:
+    """The best so far as challenger `number` is compared with it: its reading beside it, else the mean of all."""
+    best, contract = best_of(state), contract_of(state)
+    purpose = f"beside-{number}"
+    seeds = {derive(state.seed, best.number, purpose, run) for run in range(len(best.readings))}
+    good = [run for run in best.readings if run.failure is None]
+    fresh = next((run for run in good if run.seed in seeds), None) if has_relative(contract) else None
+    values = fresh.values if fresh else averages(Evaluation(runs=tuple(good)), ())
+    known = [state.experiments[kept].value for kept in (0, *state.kept)]
+    promoted = [value for value in known if value is not None]
+    top = min(promoted) if contract.objective.direction is Direction.minimize else max(promoted)
+    return Reference(best=best, values=values, high_water=top)
+
+
+def forbidden(state: State, number: int) -> Verdict | Read | None:
+    """What ends experiment `number` before its number is compared, or the reading needed first; None = compare."""
+    contract, experiment = contract_of(state), state.experiments[number]
+    counted = (("loc", float(experiment.loc)),)
+    verdict = refused(contract, evaluation_of(experiment), counted=counted, against=reference(state, number))
+    if verdict is not None:
+        return verdict
+    if len(experiment.readings) < contract.keep.repeats[0]:
+        return again(state, number)
+    return None

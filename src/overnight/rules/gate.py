@@ -1,0 +1,72 @@
+"""The gate split: one bit on each candidate that would become the parent or the best.
+
+The search metric is read thousands of times, so that its best is biased even without noise; data that are read only
+for would-be promotions, and answer one bit, hold that back (compare Blum & Hardt, The Ladder, 2015; Dwork et al., The
+reusable holdout, 2015). Every look is counted before it is taken, and no agent is told what was seen.
+"""
+
+from overnight.model.contract import Contract
+from overnight.model.experiment import Measurement
+from overnight.model.state import Experiment, State
+from overnight.model.step import Bit, Enough, Read
+from overnight.rules.scale import scale_of
+from overnight.rules.seeds import derive
+
+GATE = "gate"
+
+
+def has_gate(contract: Contract) -> bool:
+    """Whether the contract has a gate split."""
+    return contract.holdout is not None and bool(contract.holdout.gate)
+
+
+def part(state: State, contract: Contract) -> str:
+    """The split that is read now: the gate's parts take turns, each for its share of the allowed looks."""
+    holdout = contract.holdout
+    if holdout is None or holdout.parts <= 1:
+        return GATE
+    share = max(1, gate_looks(contract) // holdout.parts)
+    turn = min(holdout.parts - 1, state.counts.gate_reads // share)
+    return f"{GATE}-{turn + 1}"
+
+
+def gate_looks(contract: Contract) -> int:
+    """How many of the holdout's looks the gate may use: what certification needs is kept back."""
+    holdout = contract.holdout
+    if holdout is None:
+        return 0
+    reserve = 2 * contract.keep.pairs if holdout.certify else 0
+    return max(0, holdout.queries - reserve)
+
+
+def next_look(state: State, contract: Contract, number: int) -> Read | Bit | Enough | None:
+    """What is missing before it is known whether `number` passes; None = it is known, or there is no gate.
+
+    The unchanged code passes by definition. A candidate is held against the best's own reading of the same part, which
+    is taken first where it is missing. A candidate that gives no number there does not pass.
+    """
+    if not has_gate(contract) or number == 0 or state.experiments[number].gate is not None:
+        return None
+    best = state.best
+    if best is None or best.number == number:
+        return None
+    split = part(state, contract)
+    for wanted in (best, state.experiments[number]):
+        if _reading(wanted, split) is None:
+            if state.counts.gate_reads >= gate_looks(contract):
+                return Enough(reason="the gate's looks are used up")
+            seed = derive(state.seed, split, wanted.number)
+            return Read(number=wanted.number, seed=seed, split=split, why=f"gate-{number}")
+    return Bit(number=number, against=best.number, passed=_better(contract, best, state.experiments[number], split))
+
+
+def _better(contract: Contract, best: Experiment, challenger: Experiment, split: str) -> bool:
+    scale = scale_of(contract)
+    readings = [_reading(item, split) for item in (best, challenger)]
+    old, new = (scale.score(reading.values) if reading else None for reading in readings)
+    # A best that gives no number on the gate cannot hold anybody back.
+    return new is not None and (old is None or new > old)
+
+
+def _reading(experiment: Experiment, split: str) -> Measurement | None:
+    return next((run for run in reversed(experiment.holdout) if run.split == split), None)
