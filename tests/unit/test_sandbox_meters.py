@@ -4,7 +4,7 @@ import sys
 
 import pytest
 
-from overnight.sandbox.meters import CpuMeter, MemoryMeter, folder_bytes, held_together
+from overnight.sandbox.meters import CpuMeter, MemoryMeter, devices, folder_bytes, held_together, tmpfs_bytes
 from overnight.sandbox.processes import Process, counter, lives, look, out_of_memory_kills, proportional, tree
 
 PLENTY = 10**12
@@ -163,6 +163,26 @@ def test_a_folder_beyond_the_longest_path_counts_as_full(tmp_path):
     os.close(top)
     assert folder_bytes(str(tmp_path), PLENTY) >= PLENTY
     subprocess.run(["rm", "-rf", str(tmp_path / name)], check=True)
+
+
+def test_what_is_no_fault_of_the_box_is_ours(tmp_path):
+    """Where we have no descriptor left to look with, nobody has written too much."""
+    program = (
+        "import resource, sys\nfrom overnight.errors import MachineError\n"
+        "from overnight.sandbox.meters import folder_bytes\n"
+        "resource.setrlimit(resource.RLIMIT_NOFILE, (3, 3))\n"
+        "try: print(folder_bytes(sys.argv[1], 10**12))\nexcept MachineError as error: print('ours:', error)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", program, str(tmp_path)], capture_output=True, text=True)
+    assert done.stdout.startswith("ours: what a box holds on disk cannot be counted"), done
+
+
+def test_a_temporary_folder_of_the_machine_is_nobodys():
+    """As a box's first process shows it before it has a root of its own, or a stranger with its number after it."""
+    folders = ("/tmp", "/dev/shm")
+    assert tmpfs_bytes(os.getpid(), folders, devices(folders)) == 0
+    assert tmpfs_bytes(os.getpid(), folders, frozenset()) > 0
+    assert tmpfs_bytes(2**22 + 1, folders, frozenset()) == 0
 
 
 def test_counting_ends_early(tmp_path):

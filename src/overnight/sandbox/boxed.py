@@ -16,6 +16,7 @@ from overnight.model.box import Box, Limits
 from overnight.sandbox.cgroups import Group
 from overnight.sandbox.guardian import guarded
 from overnight.sandbox.kernel import NO_CORE_DUMP, filter_path, refusal
+from overnight.sandbox.meters import devices, tmpfs_bytes
 from overnight.sandbox.processes import Process, children, executed_seconds, innermost_pid, tree
 from overnight.sandbox.watch import Holder, Used, Watched
 
@@ -114,7 +115,7 @@ class Boxed:
         self._status, self._block = pipes
         self._told = b""
         self._temporary = temporary
-        self._host_devices = _devices(temporary)
+        self._host_devices = devices(temporary)
         self._init = 0
         self._init_fd: int | None = None
         self._killed = False
@@ -167,20 +168,8 @@ class Boxed:
         return tree(children(self._init, 1), at_most) if self._init else []
 
     def temporary_bytes(self) -> int:
-        """Bytes in every tmpfs of the box, looked at through its init; 0 once that is dead.
-
-        Until bwrap has pivoted, the init's root is still the host's: a folder on the host's own device is no tmpfs
-        of the box and must not be charged to it.
-        """
-        held = 0
-        for path in self._temporary:
-            with contextlib.suppress(OSError):
-                inside = f"/proc/{self._init}/root{path}"
-                if os.stat(inside).st_dev in self._host_devices:  # noqa: PTH116 - a path of /proc
-                    continue
-                space = os.statvfs(inside)
-                held += (space.f_blocks - space.f_bfree) * space.f_frsize
-        return held
+        """Bytes in every tmpfs of the box, looked at through its init; 0 once that is dead."""
+        return tmpfs_bytes(self._init, self._temporary, self._host_devices)
 
     def terminate(self) -> None:
         """SIGTERM for the command, which is the second process of its namespace."""
@@ -209,6 +198,7 @@ class Boxed:
         if not self._init:
             return Used(0.0, 0)
         own = executed_seconds(self._init)
+        self._temporary = ()  # from here on its number may be a stranger's
         try:
             _, _, usage = os.wait4(self._init, 0)
         except ChildProcessError:
@@ -278,12 +268,3 @@ def _readable(descriptor: int, seconds: float) -> bool:
     poller = select.poll()
     poller.register(descriptor, select.POLLIN)
     return bool(poller.poll(seconds * 1000))
-
-
-def _devices(paths: tuple[str, ...]) -> frozenset[int]:
-    """Device numbers of those of `paths` that exist on the host."""
-    found = set()
-    for path in paths:
-        with contextlib.suppress(OSError):
-            found.add(os.stat(path).st_dev)  # noqa: PTH116 - strings are enough
-    return frozenset(found)

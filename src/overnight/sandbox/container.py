@@ -33,12 +33,14 @@ from overnight.sandbox.creation import SHARED_MEMORY, TEMPORARY, arguments, vari
 from overnight.sandbox.engines import Engine, find, prepare
 from overnight.sandbox.holding import Watchdog
 from overnight.sandbox.kernel import pick_cores
+from overnight.sandbox.meters import devices, tmpfs_bytes
 from overnight.sandbox.processes import Process, children, counter, read, tree
 from overnight.sandbox.refused import NotHereError
 from overnight.sandbox.watch import Stopped, Totals, Used, Watched
 
 START_SECONDS = 30.0
 POLL_MILLISECONDS = 5
+OWN = (TEMPORARY, SHARED_MEMORY)
 STATE = "|".join(f"{{{{.State.{word}}}}}" for word in ("ExitCode", "OOMKilled", "Running", "StartedAt", "FinishedAt"))
 # Ends quietly when told, and removes the container when the pipe ends because its writer is gone.
 LEASH = 'read -r line && exit 0; "$1" rm --force "$2" >/dev/null 2>&1; rm -rf "$3"'
@@ -205,6 +207,7 @@ class Contained:
         self._leash: _Leash | None = leash
         self.exit_fd: int | None = None
         self.exit_fd, self._first = told
+        self._host_devices = devices(OWN)
         self._orders: list[subprocess.Popen[bytes]] = []
         self._killed = False
         self._code = 0
@@ -222,12 +225,7 @@ class Contained:
 
     def temporary_bytes(self) -> int:
         """Bytes in the container's temporary folders, as far as we may look into it."""
-        held = 0
-        for path in (TEMPORARY, SHARED_MEMORY):
-            with contextlib.suppress(OSError):
-                space = os.statvfs(f"/proc/{self._first}/root{path}")
-                held += (space.f_blocks - space.f_bfree) * space.f_frsize
-        return held
+        return tmpfs_bytes(self._first, OWN, self._host_devices)
 
     def killed_for_memory(self) -> bool:
         """Whether the kernel has killed somebody of this container because its memory was used up."""
@@ -320,6 +318,10 @@ class ContainerRun:
         """As `Watched.wait`."""
         completed = self._watched.wait()
         return replace(completed, wall_seconds=self._boxed.seconds)
+
+    def printed(self) -> bytes:
+        """As `Watched.printed`."""
+        return self._watched.printed()
 
     def kill(self) -> None:
         """As `Watched.kill`."""

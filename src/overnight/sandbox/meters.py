@@ -1,14 +1,18 @@
 """Adds up what a process tree consumes: memory, CPU time, bytes on disk. Does not stop anything."""
 
+import errno
 import os
 import stat
 import time
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 
+from overnight.errors import MachineError
 from overnight.sandbox.processes import Process, lives, proportional
 
 INODE_BYTES = 256
 DISK_PERIOD = 0.1
+CLOSED = (errno.EACCES, errno.EPERM, errno.ENAMETOOLONG, errno.ELOOP)
 
 
 class MemoryMeter:
@@ -102,7 +106,10 @@ class DiskMeter:
 def folder_bytes(folder: str, enough: int) -> int:
     """Bytes that `folder` or a file holds on disk, every name costing at least its inode; links are not followed.
 
-    Ends early above `enough`. A folder that cannot be read or is nested beyond the longest path counts as `enough`.
+    Ends early above `enough`. A folder that was closed to us or is nested beyond the longest path counts as `enough`.
+
+    Raises:
+        MachineError: our own machine cannot count (too many open files, a broken disk): nobody's fault in the box.
     """
     held = 0
     linked: set[tuple[int, int]] = set()
@@ -124,10 +131,19 @@ def folder_bytes(folder: str, enough: int) -> int:
         except FileNotFoundError:
             continue
         except NotADirectoryError:
-            held += os.lstat(place).st_blocks * 512
-        except OSError:
-            return enough
+            held += _blocks(place)
+        except OSError as error:
+            if error.errno in CLOSED:
+                return enough
+            raise MachineError(f"what a box holds on disk cannot be counted in {place}: {error.strerror}") from error
     return held
+
+
+def _blocks(place: str) -> int:
+    """Bytes that a file holds; 0 when what was there a moment ago is gone."""
+    with suppress(OSError):
+        return os.lstat(place).st_blocks * 512
+    return 0
 
 
 def nameless_bytes(processes: Iterable[Process]) -> int:
@@ -147,3 +163,28 @@ def nameless_bytes(processes: Iterable[Process]) -> int:
             if info.st_nlink == 0 and stat.S_ISREG(info.st_mode):
                 held[info.st_dev, info.st_ino] = info.st_blocks * 512
     return sum(held.values())
+
+
+def tmpfs_bytes(pid: int, paths: Iterable[str], elsewhere: frozenset[int]) -> int:
+    """Bytes in the temporary file systems at `paths`, as the process `pid` sees them; 0 where it sees none.
+
+    A box's first process has the host's root until its own is made, and its number may be a stranger's when it is
+    dead: a folder on one of the devices `elsewhere`, which are the host's own at `paths`, is not charged to the box.
+    """
+    held = 0
+    for path in paths:
+        with suppress(OSError):
+            inside = f"/proc/{pid}/root{path}"
+            if os.stat(inside).st_dev not in elsewhere:  # noqa: PTH116 - a path of /proc
+                space = os.statvfs(inside)
+                held += (space.f_blocks - space.f_bfree) * space.f_frsize
+    return held
+
+
+def devices(paths: Iterable[str]) -> frozenset[int]:
+    """Device numbers of those of `paths` that exist on the host."""
+    found = set()
+    for path in paths:
+        with suppress(OSError):
+            found.add(os.stat(path).st_dev)  # noqa: PTH116 - strings are enough
+    return frozenset(found)
