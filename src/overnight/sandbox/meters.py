@@ -133,10 +133,14 @@ def folder_bytes(folder: str, enough: int) -> int:
         except NotADirectoryError:
             held += _blocks(place)
         except OSError as error:
-            if error.errno in CLOSED:
-                return enough
-            raise MachineError(f"what a box holds on disk cannot be counted in {place}: {error.strerror}") from error
+            _require_closed(place, error)
+            return enough
     return held
+
+
+def _require_closed(place: str, error: OSError) -> None:
+    if error.errno not in CLOSED:
+        raise MachineError(f"what a box holds on disk cannot be counted in {place}: {error.strerror}") from error
 
 
 def _blocks(place: str) -> int:
