@@ -85,36 +85,35 @@ class CommandAgent:
         limits = msgspec.structs.replace(self._limits, wall=min(self._limits.wall, budget.wall))
         with open_room(self._scratch, brief.number, brief.text) as room:
             completed = self._run(brief, workdir, room, limits)
-            changed = room.changed_since(checkout_root(workdir, brief.folder))
             reply = read_reply(room.replies)
         transcript = self._keep_transcript(brief.number, completed)
-        if completed.code == _NOT_FOUND and not changed:
+        if completed.code == _NOT_FOUND and not room.changed_since(checkout_root(workdir, brief.folder)):
             return Proposal(
                 unavailable=_not_found(self.line, completed), transcript=transcript, seconds=time.monotonic() - started
             )
         return _proposal(reply, completed, limits, transcript, time.monotonic() - started)
 
     def _run(self, brief: Brief, workdir: Path, room: Room, limits: Limits) -> Completed:
-        root = checkout_root(workdir, brief.folder)
+        root = str(checkout_root(workdir, brief.folder))
         own, places = self._private(room)
         env = {
             **dict(self._toolchain.env),
             **places,
             **self._env,
-            "OVERNIGHT_BRIEF": str(room.brief),
-            "OVERNIGHT_REPLY": str(room.reply),
+            "OVERNIGHT_BRIEF": room.brief,
+            "OVERNIGHT_REPLY": room.reply,
             "OVERNIGHT_STUDY": brief.study,
             "OVERNIGHT_NUMBER": str(brief.number),
             "OVERNIGHT_SEED": str(brief.seed),
-            "OVERNIGHT_WORKSPACE": str(root),
+            "OVERNIGHT_WORKSPACE": root,
         }
         mounts = (
             *own,
             *self._toolchain.mounts,
             *self._read,
-            Mount(target=str(root), source=str(root), kind="write"),
-            Mount(target=str(room.brief.parent), source=str(room.brief.parent)),
-            Mount(target=str(room.reply.parent), source=str(room.reply.parent), kind="write"),
+            Mount(target=root, source=root, kind="write"),
+            Mount(target=room.brief, source=room.brief),
+            Mount(target=room.answers, source=room.answers, kind="write"),
         )
         descriptor = os.open(room.brief, os.O_RDONLY | os.O_CLOEXEC)
         try:
@@ -141,13 +140,15 @@ class CommandAgent:
         coverage, home = self._sandbox.covers(), self._toolchain.home
         if coverage.mounts:
             return ((Mount(target=home, kind="tmpfs", size=self._limits.disk or 0),) if home else ()), {}
-        places, variables = [room.temporary], {"TMPDIR": str(room.temporary)}
+        places = [room.folder("tmp")]
+        variables = {"TMPDIR": str(places[0])}
         if home and coverage.tier is not Tier.none:
-            places.append(room.home)
-            variables["HOME"] = str(room.home)
+            own_home = room.folder("home")
+            places.append(own_home)
+            variables["HOME"] = str(own_home)
             for mount in self._read:
                 if mount.target.startswith(f"{home}/"):
-                    link = room.home / mount.target[len(home) + 1 :]
+                    link = own_home / mount.target[len(home) + 1 :]
                     link.parent.mkdir(parents=True, exist_ok=True)
                     link.symlink_to(mount.source)
         return tuple(Mount(target=str(place), source=str(place), kind="write") for place in places), variables

@@ -13,22 +13,32 @@ from overnight.errors import MachineError
 class Room:
     """Paths of the brief (read-only in the box) and of the reply (alone in a writable folder).
 
-    `home` and `temporary` are empty folders, for a box that has none of its own. `replies` is a descriptor of the
-    reply's folder, opened before the command ran: whatever the command does to paths, the reply is looked for there.
+    `replies` is a descriptor of the reply's folder, opened before the command ran: whatever the command does to paths,
+    the reply is looked for there.
     """
 
-    def __init__(self, folder: Path, text: str) -> None:
-        self.brief = folder / "ask" / "brief.md"
-        self.reply = folder / "reply" / "reply.json"
-        self.home, self.temporary = folder / "home", folder / "tmp"
-        for place in (self.brief.parent, self.reply.parent, self.home, self.temporary):
-            place.mkdir()
-        self.brief.write_text(text, encoding="utf-8")
-        self.replies = os.open(self.reply.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
-        self._since = self.brief.stat().st_ctime_ns
+    def __init__(self, folder: str, text: str) -> None:
+        self._folder = folder
+        self.brief = f"{folder}/brief.md"
+        self.answers = f"{folder}/reply"
+        self.reply = f"{self.answers}/reply.json"
+        os.mkdir(self.answers)  # noqa: PTH102 - text: one of these for every experiment
+        with open(self.brief, "xb") as file:  # noqa: PTH123 - text
+            file.write(text.encode())
+        self._since = os.stat(self.brief).st_ctime_ns  # noqa: PTH116 - text
+        self.replies = os.open(self.answers, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
+
+    def folder(self, name: str) -> Path:
+        """A new empty folder of the room, for a box that has none of its own."""
+        place = Path(self._folder, name)
+        place.mkdir()
+        return place
 
     def changed_since(self, root: Path) -> bool:
-        """Whether anything below `root` was written, renamed, created or deleted after this room was opened."""
+        """Whether anything below `root` was written, renamed, created or deleted after this room was opened.
+
+        Can be asked when the room is gone.
+        """
         return any(status.st_ctime_ns > self._since for status in _everything(root))
 
 
@@ -41,7 +51,7 @@ def open_room(scratch: Path, number: int, text: str) -> Iterator[Room]:
     """
     try:
         scratch.mkdir(parents=True, exist_ok=True)
-        folder = Path(tempfile.mkdtemp(prefix=f"agent-{number}-", dir=scratch))
+        folder = tempfile.mkdtemp(prefix=f"agent-{number}-", dir=scratch)
     except OSError as error:
         raise MachineError(f"cannot write the agent's brief below {scratch}: {error.strerror}") from error
     try:
