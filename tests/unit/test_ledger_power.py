@@ -8,6 +8,7 @@ was not finished behind it; and the machine has another boot.
 import os
 import random
 import shutil
+import zlib
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -241,3 +242,19 @@ def test_where_the_system_does_not_tell_its_boots_apart_it_heals_as_after_a_rest
     assert ids(Journal(repo / ".git", "s")) == found
     go_on(Journal(repo / ".git", "s"))
     assert len(told(Journal(repo / ".git", "s"))) == 1
+
+
+def test_half_written_objects_are_counted_until_the_next_append_has_removed_them(night, tmp_path, monkeypatch):
+    """So that nobody reads them through libgit2, which would never come back."""
+    repo = night.copy(tmp_path)
+    assert Journal(repo / ".git", "s").unfinished() == 0
+    stray = repo / ".git/objects/ab" / ("c" * 38)
+    stray.parent.mkdir(exist_ok=True)
+    stray.write_bytes(zlib.compress(b"blob 1000\0" + bytes(1000))[:-9])
+    assert Journal(repo / ".git", "s").unfinished() == 0, "while the machine runs it is somebody's own write"
+    restarted(monkeypatch)
+    journal = Journal(repo / ".git", "s")
+    assert journal.unfinished() == 1
+    go_on(journal)
+    assert journal.unfinished() == 0
+    assert not stray.exists()

@@ -60,7 +60,9 @@ def compose(site: "Site", state: "State") -> str:
 
     from overnight import __version__
     from overnight.report.markdown import render
+    from overnight.wiring.site import require_whole
 
+    require_whole(site)
     ranked = sorted(
         (state.experiments[number] for number in state.kept if number),
         key=lambda one: (-(one.gain or 0.0), one.number),

@@ -47,10 +47,12 @@ def diff(
     from overnight.cli.console import say, say_json, warn
     from overnight.report.patch import paths
     from overnight.report.text import block
+    from overnight.wiring.site import require_whole
 
     site, state = open_study(repo, study, segment)
     experiment = pick(state, number)
     old, new, why = ends(state, experiment, base=base)
+    require_whole(site)
     patch = site.repository.diff(old, new) if old != new else ""
     if json:
         added, deleted = site.repository.numbers(old, new)

@@ -65,6 +65,14 @@ class Journal:
                 raise self._damage().deleted()
             return head
 
+    def unfinished(self) -> int:
+        """How many half-written objects a power cut has left that the next append removes; 0 when there was none.
+
+        libgit2 never comes to the end of such an object: whoever wants to read candidates through it asks first.
+        """
+        with explained("read the history", self._place.common):
+            return len(self._recovery.damaged()) if self._recovery.due() else 0
+
     def read(self, after: str = "") -> Iterator[tuple[str, tuple[Event, ...]]]:
         """(entry id, its events), oldest first, from the start or after entry `after`; costs what is new.
 

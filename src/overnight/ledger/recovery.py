@@ -6,6 +6,8 @@ because nobody synced them; whatever the log holds is then written again. What w
 entry is kept if it is whole, with its candidates, and is given up otherwise.
 """
 
+from pathlib import Path
+
 from overnight.ledger import entry as entries
 from overnight.ledger.disk import boot
 from overnight.ledger.log import Log
@@ -114,9 +116,12 @@ class Recovery:
                 again += 1
         return again
 
-    def _remove_damaged(self) -> int:
+    def damaged(self) -> list[Path]:
         """Objects that were being written: git and libgit2 take a file that is there for whole, and never mend it."""
-        found = list(self._objects.damaged_since(self._log.begun() - _MARGIN))
+        return list(self._objects.damaged_since(self._log.begun() - _MARGIN))
+
+    def _remove_damaged(self) -> int:
+        found = self.damaged()
         for path in found:
             path.unlink()
         return len(found)

@@ -80,6 +80,21 @@ def find_site(start: Path, study: str | None = None) -> Site:
     )
 
 
+def require_whole(site: Site) -> None:
+    """Refuse to read candidates that a power cut has left half-written.
+
+    Raises:
+        UsageError: there are such; with what puts it right.
+    """
+    count = site.ledger.unfinished()
+    if count:
+        raise UsageError(
+            f"the machine went down while git's objects were written, and {count} in {site.repository.common_dir} "
+            f"{'is' if count == 1 else 'are'} only half there, which nobody can read. The history itself is whole: "
+            "`overnight run` puts it right when it goes on, and `overnight status` and `overnight log` work meanwhile"
+        )
+
+
 def read_state(site: Site, segment: int | None = None) -> State:
     """The study's state, folded from its ledger: of its last segment, or as `segment` (1 = the first) ended.
 
