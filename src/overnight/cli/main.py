@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from overnight.cli import check, demo, doctor, init, look, morning, one, redteam, run, stop
+from overnight.cli import check, demo, doctor, finish, init, look, morning, one, redteam, run, stop
 from overnight.cli.guard import guarded
 
 BEFORE = "Before bed"
@@ -63,6 +63,7 @@ _VERBS = (
     ("show", one.show, AFTER),
     ("diff", one.diff, AFTER),
     ("report", morning.report, AFTER),
+    ("finish", finish.finish, AFTER),
     ("stop", stop.stop, NIGHT),
 )
 for _name, _command, _panel in _VERBS:
