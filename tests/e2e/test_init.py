@@ -114,6 +114,7 @@ def test_json_says_everything_that_the_words_say(tmp_path):
         "noise",
         "smallest_gain",
         "forecast",
+        "concerns",
     }
     assert (found["study"], found["wrote"], found["metric"]) == ("sorter", True, "swaps")
     assert (found["baseline"], found["noise"], found["smallest_gain"]) == (1.0, 0.0, 0.0)

@@ -13,13 +13,10 @@ from overnight.cli.run import IsolationName
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from overnight.model.contract import Contract
     from overnight.model.state import State
     from overnight.wiring import Site
     from overnight.wiring.draft import Wishes
     from overnight.wiring.options import Options
-
-NIGHT_SECONDS = 8 * 3600.0
 
 
 def init(
@@ -149,27 +146,22 @@ def _measure(site: "Site", options: "Options", tell: Any) -> "State":
         return measure_baseline(night.laboratory)
 
 
-def forecast(state: "State", contract: "Contract") -> dict[str, Any]:
-    """Seconds of one measurement, and how many experiments fit into eight hours (or the contract's own night)."""
-    readings = [run for run in state.experiments[0].readings if run.failure is None] if state.experiments else []
-    night = contract.stop.wall or NIGHT_SECONDS
-    if not readings:
-        return {"seconds": None, "night_seconds": night, "experiments": None}
-    seconds = sum(run.seconds for run in readings) / len(readings)
-    return {"seconds": seconds, "night_seconds": night, "experiments": int(night / max(seconds, 0.01))}
-
-
 def _finish(site: "Site", state: "State | None", *, wrote: bool, json: bool) -> None:
+    from msgspec.structs import asdict
+
     from overnight.cli.console import say, say_json
     from overnight.program import slug
     from overnight.report.summary import numbers
     from overnight.report.text import duration, plural
     from overnight.report.text import figure as shown
+    from overnight.rules.calibration import calibrate
+    from overnight.rules.concerns import concerns
     from overnight.wiring.contract import read_contract
 
     contract, _ = read_contract(site)
     found = numbers(state) if state else None
-    fore = forecast(state, contract) if state else None
+    night = calibrate(state).forecast if state else None
+    wrong = concerns(state) if state else ()
     if json:
         say_json(
             {
@@ -182,22 +174,27 @@ def _finish(site: "Site", state: "State | None", *, wrote: bool, json: bool) -> 
                 "readings": found.baseline_readings if found else 0,
                 "noise": found.noise if found else None,
                 "smallest_gain": found.smallest_gain if found else None,
-                "forecast": fore,
+                "forecast": asdict(night) if night else None,
+                "concerns": [asdict(one) for one in wrong],
             }
         )
         return
-    if found and fore and found.baseline is not None:
+    if found and night and found.baseline is not None:
         unit = f" {found.unit}" if found.unit else ""
         say()
         count = plural(found.baseline_readings, "reading")
         say(f"baseline            {found.metric} = {shown(found.baseline)}{unit} ({count})")
         say(f"noise of a reading  {_noise(found.noise, unit)}")
         say(f"smallest gain seen  {_smallest(found.smallest_gain, unit)}")
-        hours = fore["night_seconds"] / 3600
+        hours = night.night_seconds / 3600
+        counted = " (re-readings and certification are counted)" if night.certify_seconds else ""
+        each = duration(night.seconds or 0.0)
         say(
-            f"tonight             {duration(fore['seconds'])} a measurement: about {fore['experiments']} experiments "
-            f"in {hours:g} hours, less your agent's own time"
+            f"tonight             {each} a measurement: about {night.experiments} experiments in {hours:g} hours, less "
+            f"your agent's own time{counted}"
         )
+        for one in wrong:
+            say(f"before bed          {one.sentence()}")
     say()
     if wrote:
         say("when program.md says what you mean: git add program.md && git commit -m 'Add program.md'")

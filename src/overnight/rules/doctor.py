@@ -6,14 +6,14 @@ from enum import StrEnum
 from overnight.model.contract import Budget, Contract, Tier
 from overnight.model.experiment import Measurement
 from overnight.model.value import Value, lookup
-from overnight.rules.noise import detectable, sigma
+from overnight.rules.calibration import Calibration, Forecast, calibrate, observed
+from overnight.rules.concerns import Concern, concerns
 
 GIB = 1024**3
 LOW_DISK = 2 * GIB
 NO_DISK = 100 * 1024**2
 JUMP_SECONDS = 0.5
 BUSY = 0.5
-NIGHT_SECONDS = 8 * 3600.0
 
 
 class Health(StrEnum):
@@ -82,12 +82,14 @@ def clock(jumped: float, slept: float, *, synchronised: bool | None) -> Finding:
 
 
 def cores(count: int, load: float, budget: Budget) -> Finding:
-    """Usable processor cores, and how many were busy in the last minute, against what one run may use."""
-    text = f"{count}, {load:.1f} busy in the last minute"
+    """Usable processor cores, and how many programs computed or waited for the disk, on average over the last minute,
+    against what one run may use.
+    """
+    text = f"{count}; load {load:.1f} in the last minute"
     if budget.cpus > count:
         return Finding(
             name="cores", health=Health.warning, text=f"{text}; budget.cpus is {budget.cpus:g}",
-            next=f"Write `budget: {{cpus: {count}}}`, or run on a larger machine.",
+            next=f"Write `budget: {{cpus: {count}}}` into program.md, or run on a larger machine.",
         )  # fmt: skip
     if load > max(BUSY, BUSY * count):
         return Finding(
@@ -116,39 +118,46 @@ def judge(contract: Contract, readings: Sequence[Measurement], stopped: str) -> 
         return (Finding(name="judge", health=Health.warning, text="was not read", next=stopped),)
     shown = ", ".join(f"{value:.6g}" for value in values)
     text = f"{metric} of the unchanged code: {shown}{f' {unit}' if unit else ''}"
-    return (*_noise(contract, values, text, stopped), _forecast(contract, readings))
-
-
-def _noise(contract: Contract, values: Sequence[float], text: str, stopped: str) -> tuple[Finding, ...]:
-    found, least = sigma(values), detectable(values)
-    if found is None or least is None:
-        return (
-            Finding(name="judge", health=Health.ok, text=text),
-            Finding(
-                name="noise", health=Health.warning, text="unknown: one reading says nothing about it", next=stopped
-            ),
-        )
-    reading = Finding(name="judge", health=Health.ok, text=text)
-    need = contract.objective.min_effect
-    if found == 0:
-        return reading, Finding(name="noise", health=Health.ok, text="none: identical readings")
-    size = f"one reading scatters by {found:.2g}; a gain below {least:.2g} may be noise, min_effect is {need:g}"
-    if least > need:
-        remedy = f"Write `min_effect: {least:.2g}` into program.md, or make the judge steadier."
-        return reading, Finding(name="noise", health=Health.warning, text=size, next=remedy)
-    return reading, Finding(name="noise", health=Health.ok, text=size)
-
-
-def _forecast(contract: Contract, readings: Sequence[Measurement]) -> Finding:
-    each = sum(run.seconds for run in readings) / len(readings)
-    night = contract.stop.wall or NIGHT_SECONDS
-    fits = int(night / max(each, 0.01))
-    planned = contract.stop.experiments
-    text = (
-        f"{each:.2g} s a measurement: about {fits} experiments in {night / 3600:.3g} hours, less your agent's own time"
+    state = observed(contract, readings)
+    found, wrong = calibrate(state), concerns(state)
+    others = [
+        Finding(name=one.code, health=Health.warning, text=one.text, next=one.next)
+        for one in wrong
+        if one.code != "noisy"
+    ]
+    return (
+        Finding(name="judge", health=Health.ok, text=text),
+        _noise(contract, found, wrong, stopped),
+        *others,
+        _forecast(contract, found.forecast),
     )
+
+
+def _noise(contract: Contract, found: Calibration, wrong: Sequence[Concern], stopped: str) -> Finding:
+    if found.sigma is None or found.single is None or found.certified is None:
+        text = "unknown: one reading says nothing about it"
+        return Finding(name="noise", health=Health.warning, text=text, next=stopped)
+    if found.sigma == 0:
+        return Finding(name="noise", health=Health.ok, text="none: identical readings")
+    noisy = next((one for one in wrong if one.code == "noisy"), None)
+    if noisy is not None:
+        return Finding(name="noise", health=Health.warning, text=noisy.text, next=noisy.next)
+    text = (
+        f"one reading scatters by {found.sigma:.2g}; one reading of each shows a gain of {found.single:.2g}, "
+        f"certification one of {found.certified:.2g}, min_effect is {contract.objective.min_effect:g}"
+    )
+    return Finding(name="noise", health=Health.ok, text=text)
+
+
+def _forecast(contract: Contract, found: Forecast) -> Finding:
+    each, fits, planned = found.seconds or 0.0, found.experiments or 0, contract.stop.experiments
+    hours = found.night_seconds / 3600
+    text = f"{each:.2g} s a measurement: about {fits} experiments in {hours:.3g} hours, less your agent's own time"
+    if found.certify_seconds:
+        text += "; re-readings and certification are counted"
     if planned is not None and planned <= fits:
-        text += f"; it stops after {planned}, which takes about {planned * each / 3600:.2g} hours"
+        takes = (planned * found.readings * each + (found.certify_seconds or 0.0)) / 3600
+        text += f"; it stops after {planned}, which takes about {takes:.2g} hours"
     if fits < 2:
         remedy = "A night holds no comparison: make the judge faster, or give it more time with --wall."
         return Finding(name="forecast", health=Health.warning, text=text, next=remedy)

@@ -12,6 +12,7 @@ from overnight.model.state import State
 from overnight.model.value import lookup
 from overnight.program.starts import starts_of
 from overnight.rules import doctor
+from overnight.rules.calibration import NIGHT_SECONDS
 from overnight.rules.doctor import Finding, Health
 from overnight.rules.noise import CHEAP_SECONDS, NIGHT_SHARE, wants_reading
 from overnight.wiring import machine
@@ -152,7 +153,7 @@ def _against_itself(
     Readings that the ledger holds count.
     """
     judge, metric = rooms.judge(tree), rooms.contract.objective.metric
-    night = rooms.contract.stop.wall or doctor.NIGHT_SECONDS
+    night = rooms.contract.stop.wall or NIGHT_SECONDS
     allowed = min(CHEAP_SECONDS, NIGHT_SHARE * night)
     readings = list(known)
     while True:

@@ -1,0 +1,83 @@
+import pytest
+from nights import contract
+
+from overnight.model.contract import Direction, Guard, Keep, Objective
+from overnight.model.experiment import Failure, Measurement, Noise
+from overnight.rules.guards import broken, disagreement, unsure
+
+NOISE = (Noise(metric="ms", sigma=1.0, pairs=9),)
+AT_MOST = Guard(metric="ms", max=40.0)
+
+
+def reads(*values):
+    return tuple(Measurement(values=(("m", 1.0), ("ms", value))) for value in values)
+
+
+def terms(*guards, most=8, **more):
+    return contract(guards=guards, keep=Keep(repeats=(1, most)), **more)
+
+
+@pytest.mark.parametrize(
+    ("values", "doubtful"),
+    [((37.9,), False), ((38.1,), True), ((41.9,), True), ((42.1,), False), ((41.0,) * 4, False), ((40.9,) * 4, True)],
+)
+def test_a_guard_is_in_doubt_within_two_standard_errors_of_its_limit(values, doubtful):
+    assert unsure(terms(AT_MOST), reads(*values), NOISE, None) is doubtful
+    assert unsure(terms(Guard(metric="ms", min=40.0)), reads(*values), NOISE, None) is doubtful
+
+
+def test_doubt_ends_with_the_repeats_that_the_contract_allows():
+    assert unsure(terms(AT_MOST, most=3), reads(40.1, 39.9), NOISE, None)
+    assert not unsure(terms(AT_MOST, most=3), reads(40.1, 39.9, 40.0), NOISE, None)
+    assert not unsure(terms(AT_MOST, most=1), reads(40.0), NOISE, None)
+
+
+def test_a_metric_without_noise_is_never_in_doubt():
+    assert not unsure(terms(AT_MOST), reads(40.0), (Noise(metric="ms", sigma=0.0, pairs=3),), None)
+
+
+def test_unknown_noise_is_in_doubt_once_readings_disagree():
+    assert not unsure(terms(AT_MOST), reads(39.9), (), None)
+    assert not unsure(terms(AT_MOST), reads(39.5, 39.9), (), None)
+    assert unsure(terms(AT_MOST), reads(39.5, 40.5), (), None)
+
+
+def test_the_noise_of_the_best_counts_where_a_guard_is_relative_to_it():
+    relative = terms(Guard(metric="ms", max_regress=0.1))
+    best = (("m", 1.0), ("ms", 40.0))
+    assert unsure(relative, reads(46.9), NOISE, best)
+    assert not unsure(relative, reads(47.0), NOISE, best)
+    assert not unsure(relative, reads(46.9), NOISE, best, best_readings=4)
+    assert not unsure(relative, reads(46.9), NOISE, None)
+
+
+def test_more_of_a_metric_that_is_maximized_is_never_a_doubt():
+    rate = Guard(metric="ms", max_regress=0.1, direction=Direction.maximize)
+    best = (("ms", 40.0),)
+    assert unsure(terms(rate), reads(36.5), NOISE, best)
+    assert not unsure(terms(rate), reads(43.9), NOISE, best)
+    own = terms(
+        Guard(metric="m", max_regress=0.1), objective=Objective(metric="m", direction=Direction.maximize)
+    )  # fmt: skip
+    assert broken(own, (("m", 0.85),), (("m", 1.0),)) is not None
+    assert broken(own, (("m", 1.2),), (("m", 1.0),)) is None
+
+
+def test_readings_that_failed_or_lack_the_metric_are_no_doubt():
+    failed = Measurement(failure=Failure(code="exit", detail="it ended with 1"))
+    assert not unsure(terms(AT_MOST), (failed,), NOISE, None)
+    assert not unsure(terms(AT_MOST), (Measurement(values=(("m", 1.0),)),), NOISE, None)
+
+
+def test_a_reason_says_where_readings_disagree_and_what_decides():
+    said = disagreement(terms(AT_MOST), reads(39.0, 41.0, 39.4), None)
+    assert said == "ms broke its guard in 1 of 3 readings; their mean 39.8 decides"
+    assert disagreement(terms(AT_MOST), reads(39.0, 39.4), None) == ""
+    assert disagreement(terms(AT_MOST), reads(41.0, 41.4), None) == ""
+
+
+def test_a_command_that_guards_fails_closed_and_says_how_often_it_failed():
+    failed = Measurement(failure=Failure(code="guard", detail="The guard `pytest` exited with code 1."))
+    said = disagreement(terms(Guard(run="pytest")), (*reads(39.0), failed), None)
+    assert said == "a command that guards it failed in 1 of 2 readings; one failure is enough"
+    assert disagreement(terms(Guard(run="pytest")), (failed,), None) == ""
