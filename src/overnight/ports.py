@@ -14,7 +14,7 @@ from overnight.model.box import Box, Completed, Coverage
 from overnight.model.brief import AgentBudget, Brief
 from overnight.model.contract import Contract
 from overnight.model.event import Event
-from overnight.model.experiment import Ask, Change, Measurement, Proposal, Verdict
+from overnight.model.experiment import Ask, Change, Curve, Measurement, Proposal, Verdict
 from overnight.model.state import State
 from overnight.model.step import Again, Publish, Read
 
@@ -55,6 +55,19 @@ class Networked(Protocol):
 
         None when the box is dead or has the machine's network.
         """
+        ...
+
+
+@runtime_checkable
+class Overheard(Protocol):
+    """A `Running` whose output can be read while it runs; optional: without it no run is ended early."""
+
+    def printed(self) -> bytes:
+        """Everything on its standard output so far, at most `limits.output` bytes; from any thread."""
+        ...
+
+    def kill(self) -> None:
+        """As `Running.kill`."""
         ...
 
 
@@ -137,8 +150,13 @@ class Workspace(Protocol):
 class Judge(Protocol):
     """Measures a candidate where the candidate cannot touch the number."""
 
-    def measure(self, tree: str, seed: int, split: str = "") -> Measurement:
+    def measure(
+        self, tree: str, seed: int, split: str = "", *, ask: Callable[[Curve], str] | None = None
+    ) -> Measurement:
         """One run on candidate `tree`; a failing candidate is a Measurement with a failure.
+
+        With `ask` the progress that the judge prints is in the result, and `ask` hears it on the way, in any thread;
+        its answer "" lets the run go on, a sentence ends it as `hopeless`.
 
         Raises:
             MachineError: our own machine failed; nothing may be concluded about the candidate.

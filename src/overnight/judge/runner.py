@@ -19,12 +19,13 @@ from overnight.judge.drive import Conversation, broken_off, converse
 from overnight.judge.metrics import parse
 from overnight.judge.outcome import FailedError, failed, guard_failure
 from overnight.judge.port import converse_over_port
+from overnight.judge.progress import Listener
 from overnight.judge.scratch import private_folder
 from overnight.judge.seal import Seal
 from overnight.judge.tripwires import Tripwires, Watch
 from overnight.model.box import Box, Completed
 from overnight.model.contract import BUILT_IN_METRICS, Contract, Drive, Tier
-from overnight.model.experiment import Failure, Measurement, Trust
+from overnight.model.experiment import Curve, Failure, Measurement, Trust
 from overnight.model.toolchain import Toolchain
 from overnight.ports import Running, Sandbox, Workspace
 from overnight.rules.seeds import derive
@@ -38,6 +39,7 @@ class _Reading(NamedTuple):
     seed: int
     split: str
     watch: Watch
+    listener: Listener | None = None
 
 
 class CommandJudge:
@@ -86,12 +88,15 @@ class CommandJudge:
         self._running: set[Running] = set()
         self._cancelled = threading.Event()
 
-    def measure(self, tree: str, seed: int, split: str = "") -> Measurement:
+    def measure(
+        self, tree: str, seed: int, split: str = "", *, ask: Callable[[Curve], str] | None = None
+    ) -> Measurement:
         """One run on candidate `tree`: values by name, or the first failure.
 
         `split` "" is the search metric; "certify" and "gate" put the holdout's command, where there is one, in
         the place of the judging command. Commands see OVERNIGHT_SEED and OVERNIGHT_SPLIT ("search" for ""); a
-        driven candidate sees neither the split nor the judge's seed, but a seed derived from it.
+        driven candidate sees neither the split nor the judge's seed, but a seed derived from it. `ask` hears the
+        progress that `run` or `drive.judge` prints, and may end the run, as the port says.
 
         Raises:
             MachineError: our own machine failed; nothing may be concluded about the candidate.
@@ -100,16 +105,17 @@ class CommandJudge:
         values: dict[str, float] = {}
         failure: Failure | None = None
         tampering: tuple[str, ...] = ()
+        listener = Listener(ask) if ask is not None else None
         try:
             self._verify(split)
             with private_folder(self._scratch) as scratch, self._tripwires.watch() as watch:
                 try:
-                    values = self._values(_Reading(scratch, tree, seed, split, watch))
+                    values = self._values(_Reading(scratch, tree, seed, split, watch, listener))
                 finally:
                     tampering = watch.seen()
             self._verify(split)
         except FailedError as error:
-            failure = error.failure
+            failure = self._ended_early(error.failure, listener)
         except RefusedError as error:
             failure = Failure(code="artifact", detail=str(error))
         except OSError as error:
@@ -129,7 +135,14 @@ class CommandJudge:
             split=split,
             host=self._host,
             tampering=tampering,
+            progress=listener.points if listener else (),
         )
+
+    def _ended_early(self, failure: Failure, listener: Listener | None) -> Failure:
+        """The failure of a run that its own progress has ended; any other as it is."""
+        if listener is None or not listener.said or failure.code != "cancelled" or self._cancelled.is_set():
+            return failure
+        return Failure(code="hopeless", detail=listener.said)
 
     def cancel(self) -> None:
         """End the running measurement, from any thread; it and all later ones fail as `cancelled`."""
@@ -145,7 +158,8 @@ class CommandJudge:
         used: list[Completed] = []
         if run:
             words = self._words(reading, driven=drive is not None)
-            used.append(self._execute(self._watched(reading, self._boxes.candidate(tree, run, words))))
+            box = self._watched(reading, self._boxes.candidate(tree, run, words))
+            used.append(self._execute(box, None if drive is not None else reading.listener))
             reading.watch.printed(used[-1])
             _raise(failed(used[-1], "`run`"))
         if drive is not None:
@@ -192,10 +206,20 @@ class CommandJudge:
         serve = self._watched(reading, self._boxes.candidate(candidate, drive.serve, words, writable=False))
         judge = self._boxes.judge(tree, drive.judge, self._words(reading))
         started: list[Running] = []
+
+        def start(box: Box) -> Running:
+            # Of the two sides only the judge's own is told the split.
+            heard = any(name == "OVERNIGHT_SPLIT" for name, _ in box.env)
+            return self._start(box, started, reading.listener if heard else None)
+
         try:
-            talk = _talk(drive, lambda box: self._start(box, started), serve, judge)
+            talk = _talk(drive, start, serve, judge)
         finally:
             self._running.difference_update(started)
+            if reading.listener is not None:
+                reading.listener.close()
+        if reading.listener is not None:
+            reading.listener.ended(talk.judge.stdout)
         used += [*talk.earlier, talk.candidate]
         for completed in (*talk.earlier, talk.candidate):
             reading.watch.printed(completed)
@@ -212,22 +236,29 @@ class CommandJudge:
     def _watched(self, reading: _Reading, box: Box) -> Box:
         return reading.watch.over(box, mounted=self._coverage.mounts, descriptors=self._coverage.descriptors)
 
-    def _execute(self, box: Box) -> Completed:
+    def _execute(self, box: Box, listener: Listener | None = None) -> Completed:
         started: list[Running] = []
-        running = self._start(box, started)
+        running = self._start(box, started, listener)
         try:
-            return running.wait()
+            completed = running.wait()
+            if listener is not None:
+                listener.ended(completed.stdout)
+            return completed  # noqa: TRY300 - an `else` would hide what is returned below two exits
         except BaseException:  # an interrupt too must not leave a process that writes to the scratch
             running.kill()
             running.wait()
             raise
         finally:
             self._running.difference_update(started)
+            if listener is not None:
+                listener.close()
 
-    def _start(self, box: Box, started: list[Running]) -> Running:
+    def _start(self, box: Box, started: list[Running], listener: Listener | None = None) -> Running:
         running = self._sandbox.start(box)
         started.append(running)
         self._running.add(running)
+        if listener is not None:
+            listener.attend(running)
         if self._cancelled.is_set():
             running.kill()
         return running
@@ -267,7 +298,8 @@ def _commands(contract: Contract, split: str) -> tuple[str, str, Drive | None]:
     """(run, score, drive) with the holdout's command in the place of the one that judges."""
     run, score, drive = contract.run, contract.score, contract.drive
     holdout = contract.holdout
-    instead = {"certify": holdout.certify, "gate": holdout.gate}.get(split, "") if holdout else ""
+    kind, _, _part = split.partition("-")
+    instead = {"certify": holdout.certify, "gate": holdout.gate}.get(kind, "") if holdout else ""
     if not instead:
         return run, score, drive
     if drive is not None:

@@ -155,10 +155,15 @@ class Failure(Value, frozen=True, kw_only=True):
     code: Literal[
         "exit", "timeout", "cpu", "memory", "pids", "disk", "output", "no-metric", "malformed", "non-finite",
         "twice", "bounds", "guard", "artifact", "driver", "sealed", "cancelled", "slept",
+        "hopeless",
     ]  # fmt: skip
     detail: str
     tail: str = ""
     private: bool = False
+
+
+Curve = tuple[tuple[float, float], ...]
+"""(step, value) in rising steps."""
 
 
 class Measurement(Value, frozen=True, kw_only=True):
@@ -166,7 +171,8 @@ class Measurement(Value, frozen=True, kw_only=True):
 
     `seconds` is wall time of the whole run; `seed` the seed given to it; `tier` and `limits` say what held the
     candidate; `split` "" is the search metric, "certify" and "gate" are holdout reads. `tampering` are sentences about
-    what the candidate was seen to touch that no honest one touches; they stand beside values or a failure.
+    what the candidate was seen to touch that no honest one touches; they stand beside values or a failure. `progress`
+    is what the judge printed on its way, at most 200 points, kept only where the contract ends hopeless runs early.
     """
 
     values: Pairs = ()
@@ -180,6 +186,7 @@ class Measurement(Value, frozen=True, kw_only=True):
     split: str = ""
     host: str = ""
     tampering: tuple[str, ...] = ()
+    progress: Curve = ()
 
 
 class Evaluation(Value, frozen=True, kw_only=True):

@@ -147,6 +147,10 @@ class Watched:
             raise self._error or MachineError("the watcher of a box ended without a result")
         return self._completed
 
+    def printed(self) -> bytes:
+        """What stands on standard output so far, as `Overheard` says; empty where that goes elsewhere."""
+        return bytes(self._captured["stdout"])
+
     def kill(self) -> None:
         """End every process now; `wait` then reports `cancelled`, unless it had ended or was being stopped."""
         with self._lock:

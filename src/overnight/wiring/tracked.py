@@ -1,7 +1,7 @@
 """A sandbox that remembers what runs, so that leaving a night ends every box."""
 
 from overnight.model.box import Box, Completed, Coverage
-from overnight.ports import Networked, Running, Sandbox
+from overnight.ports import Networked, Overheard, Running, Sandbox
 
 
 class Tracked:
@@ -40,6 +40,9 @@ class _Watched:
 
     def kill(self) -> None:
         self._running.kill()
+
+    def printed(self) -> bytes:
+        return self._running.printed() if isinstance(self._running, Overheard) else b""
 
     def network(self) -> int | None:
         return self._running.network() if isinstance(self._running, Networked) else None
