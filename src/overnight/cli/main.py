@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from overnight.cli import check, demo, doctor, finish, init, look, morning, one, redteam, run, stop
+from overnight.cli import check, demo, doctor, finish, fork, init, look, morning, one, redteam, replay, run, stop
 from overnight.cli.guard import guarded
 
 BEFORE = "Before bed"
@@ -64,6 +64,8 @@ _VERBS = (
     ("diff", one.diff, AFTER),
     ("report", morning.report, AFTER),
     ("finish", finish.finish, AFTER),
+    ("replay", replay.replay, AFTER),
+    ("fork", fork.fork, AFTER),
     ("stop", stop.stop, NIGHT),
 )
 for _name, _command, _panel in _VERBS:

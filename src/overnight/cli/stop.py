@@ -10,8 +10,6 @@ from overnight.cli.options import HERE, Json, Repo, Study, open_study
 if TYPE_CHECKING:
     from overnight.ports import Ledger
 
-_RETRIES = 100
-
 
 def stop(
     *,
@@ -53,21 +51,10 @@ def ask(ledger: "Ledger") -> None:
     Raises:
         ConflictError: others were first, a hundred times in a row.
     """
-    import time
-
-    from overnight.errors import ConflictError
     from overnight.model.event import Paused
+    from overnight.wiring.record import append
 
-    head = ""
-    for _ in range(_RETRIES):
-        for entry, _events in ledger.read(head):
-            head = entry
-        try:
-            ledger.append([Paused(at=time.time(), by="person", reason="overnight stop")], head=head, durable=True)
-        except ConflictError:
-            continue
-        return
-    raise ConflictError("the study's history changes too fast to append to it: run `overnight stop` again")
+    append(ledger, Paused(by="person", reason="overnight stop"), "stop")
 
 
 def _name(holder: int) -> str:

@@ -35,6 +35,7 @@ from overnight.model.value import lookup
 from overnight.rules.archive import Frontier
 from overnight.rules.beliefs import Beliefs
 from overnight.rules.certificates import Certificates
+from overnight.rules.fork import Forking
 
 LEADERS = 50
 NOTES = 50
@@ -107,7 +108,7 @@ class Folding:
         self._beliefs = Beliefs(opened.contract) if opened else None
         self._certificates = Certificates()
         self._finalists = 0
-        self._fork: tuple[int, int] | None = None
+        self._fork = Forking()
         self._demotions: list[tuple[int, str]] = []
         self._paused = False
         self._closed = ""
@@ -178,7 +179,7 @@ class Folding:
             finalists=self._finalists,
             trials=self._certificates.trials(),
             certificates=tuple(self._certificates.all),
-            fork=self._fork,
+            fork=self._fork.now,
             demotions=tuple(self._demotions),
             last_at=self._last_at,
         )
@@ -211,8 +212,7 @@ class Folding:
         parent = self._experiment(event.parent, event)
         followups = parent.followups + (event.kind is Asking.follow_up)
         self._experiments[event.parent] = replace(parent, children=parent.children + 1, followups=followups)
-        if self._fork is not None and self._fork[0] == event.parent:
-            self._fork = (event.parent, self._fork[1] - 1) if self._fork[1] > 1 else None
+        self._fork.asked(event.parent)
 
     def _proposed(self, event: Proposed) -> None:
         old = self._experiment(event.number, event)
@@ -275,6 +275,7 @@ class Folding:
         if new.number in self._kept:
             self._kept.remove(new.number)
         self._certificates.withdraw(new.number)
+        self._fork.withdrawn(new.number)
         self._leaders = [leader for leader in self._leaders if leader[1] != new.number]
         if new.number and not old.tampering and old.outcome is not None and old.outcome is not Outcome.violation:
             self._counts["tampering"] += 1
@@ -337,6 +338,7 @@ class Folding:
             del self._kept[self._kept.index(event.number) + 1 if event.number else 0 :]
         else:
             self._kept.append(event.number)
+            self._fork.promoted(new.parent)
         if new.outcome in _UPGRADED:
             self._counts[_COUNTED[new.outcome]] -= 1
             self._counts["kept"] += 1
@@ -366,7 +368,7 @@ class Folding:
         elif event.kind == "seed":
             self._seed = int(event.text)
         elif event.kind == "fork" and event.number is not None:
-            self._fork = (event.number, max(1, int(event.text)))
+            self._fork.wanted(event.number, int(event.text))
         elif event.kind == "despite":
             self._despite[event.text] = None
         else:
