@@ -296,6 +296,8 @@ def _plain(info: inspect.Type) -> str:  # noqa: PLR0911 - one return a kind of t
         return f"list of {_plain(info.item_type)}"
     if isinstance(info, inspect.TupleType):
         return f"[{', '.join(_plain(part) for part in info.item_types)}]"
+    if isinstance(info, inspect.DictType):
+        return f"object of {_plain(info.value_type)} by name"
     if isinstance(info, inspect.StructType):
         return info.cls.__name__
     if isinstance(info, inspect.EnumType):

@@ -194,8 +194,9 @@ def test_certification_that_does_not_fit_into_the_looks_or_the_night_is_said():
     held = terms(holdout=Holdout(certify="python c.py", queries=6))
     assert "takes 10 looks at the holdout, and holdout.queries allows 6" in said(unchanged(held, 1.0), "holdout")
     long = terms(holdout=Holdout(certify="python c.py"), stop=Stop(wall=150.0))
-    assert "of the night's 2.5" in said(unchanged(long, 1.0, 1.0), "holdout")
-    assert said(unchanged(long, 1.0, 1.0), "holdout", night=3600.0) == ""
+    assert "of the night's 2.5" in said(unchanged(long, 1.0, 1.1), "holdout")
+    assert said(unchanged(long, 1.0, 1.1), "holdout", night=3600.0) == ""
+    assert said(unchanged(long, 1.0, 1.0), "holdout") == ""
 
 
 def test_a_holdout_larger_than_the_budget_is_said():

@@ -166,7 +166,10 @@ def _head(state: "State", elapsed: float, planned: int | None) -> list[str]:
     certified = "not certified" if found.certified == "no" else f"certified: {found.certified}"
     change = f"{figure(found.baseline)} -> {amount(found.best, found.unit)}"
     gain = f"gain {figure(found.gain, 4)}{share}" if found.gain else "no gain yet"
-    return [first, f"{one_line(found.metric, 40)}  {change}  {gain}", f"{found.trust}, {certified}"]
+    noise = "noise unknown"
+    if found.noise is not None:
+        noise = f"noise {figure(found.noise, 3)}, sees a gain of {figure(found.smallest_gain or 0.0, 3)}"
+    return [first, f"{one_line(found.metric, 40)}  {change}  {gain}", f"{found.trust}, {certified}; {noise}"]
 
 
 def _phase(progress: Progress | None, now: float) -> str:

@@ -94,9 +94,12 @@ def status_text(state: "State", found: "Numbers", holder: int | None) -> str:
     from overnight.report.text import amount, duration, figure, one_line, percent, plural
 
     unit = found.unit
-    noise = "unknown (the unchanged code was read once)" if found.baseline_readings == 1 else "unknown"
+    noise = "unknown (nothing was read twice)" if found.baseline_readings else "unknown"
     if found.noise is not None:
-        noise = f"{amount(found.noise, unit, 3)}; the smallest gain it can tell: {amount(found.smallest_gain, unit, 3)}"
+        noise = (
+            f"{amount(found.noise, unit, 3)}; the smallest gain it can tell: {amount(found.smallest_gain, unit, 3)}, "
+            f"certified {amount(found.smallest_certified_gain, unit, 3)}"
+        )
     commit = f"  (#{found.best_number}, commit {(found.best_commit or '')[:12]})" if found.best is not None else ""
     share = f" ({percent(found.gain_percent)})" if found.gain_percent is not None else ""
     money = f", ${figure(found.cost_usd, 4)}" if found.cost_usd else ""
@@ -106,6 +109,7 @@ def status_text(state: "State", found: "Numbers", holder: int | None) -> str:
         ("best", amount(found.best, unit) + commit),
         ("gain", amount(found.gain, unit, 4) + share),
         ("noise", noise),
+        ("forecast", _forecast(found)),
         ("experiments", f"{found.experiments}{_outcomes(found)}"),
         ("judge runs", f"{found.evaluations}, {plural(found.holdout_reads, 'look')} at the holdout"),
         ("spent", duration(found.seconds) + money),
@@ -116,6 +120,7 @@ def status_text(state: "State", found: "Numbers", holder: int | None) -> str:
     sentences = [headline(state), doubt(state)]
     sentences += [certification(state)] if state.certificate else []
     sentences += [segment_line(state, "status")] if state.segments > 1 else []
+    sentences += [one_line(sentence, 600) for sentence in found.concerns]
     told = [sentence for sentence in [*sentences, standing(state, running=holder is not None)] if sentence]
     return "\n".join([*(_wrapped(sentence) for sentence in told), "", pairs(rows)])
 
@@ -154,6 +159,19 @@ def _wrapped(sentence: str) -> str:
     from overnight.cli.console import width
 
     return textwrap.fill(sentence, width(sys.stdout), break_on_hyphens=False) if sys.stdout.isatty() else sentence
+
+
+def _forecast(found: "Numbers") -> str:
+    from overnight.report.text import duration
+
+    fore = found.forecast or {}
+    seconds, fits = fore.get("seconds"), fore.get("experiments")
+    if seconds is None or fits is None:
+        return "unknown"
+    agent = fore.get("agent_seconds")
+    own = "" if agent is None else f" and {duration(agent)} of the agent's own"
+    each = f"{fore.get('readings') or 1.0:.2g} measurements of {duration(seconds)}{own}"
+    return f"{fits:.0f} experiments in {duration(fore.get('night_seconds') or 0.0)}, {each} each"
 
 
 def _outcomes(found: "Numbers") -> str:

@@ -8,8 +8,9 @@ from overnight.model.contract import Objective
 from overnight.model.experiment import Certified, Measurement, Outcome, Trust
 from overnight.model.state import Experiment, State
 from overnight.model.value import lookup
+from overnight.rules.calibration import calibrate
+from overnight.rules.concerns import concerns
 from overnight.rules.fold import mean_value
-from overnight.rules.noise import detectable, sigma
 
 
 class Numbers(msgspec.Struct, frozen=True, kw_only=True):
@@ -17,7 +18,12 @@ class Numbers(msgspec.Struct, frozen=True, kw_only=True):
 
     `baseline`, `best`, `gain`, `noise` and `smallest_gain` are in `unit`; None = not known (yet). `gain` is
     positive when the best is better, in both directions, and 0 when the best is the baseline. `gain_percent` is
-    of the baseline's size. `noise` is the standard deviation of one reading, unknown from a single reading.
+    of the baseline's size. `noise` is the standard deviation of one reading, unknown while nothing was read twice, and
+    `metric_noise` that of every metric that was. `smallest_gain` is the smallest gain that one verdict can tell from
+    noise, `smallest_certified_gain` the smallest that certification can, both at least `min_effect`. All of them, the
+    `forecast` of a whole night and the `concerns` (what is wrong with the judge's numbers, in sentences) come from all
+    readings so far. Of the forecast, so many `experiments` fit into `night_seconds`; one takes `agent_seconds` and
+    `readings` measurements of `seconds` each, and `certify_seconds` are kept for the end.
     `trust` is the weaker of baseline's and best's, None before the first number. `certified` speaks of the present
     best only; `certified_number` and `certified_gain` of the last certificate that confirmed a gain, None without
     one. `tampering` counts proposals that broke the contract or were seen to tamper, `flagged` those whose change has
@@ -58,6 +64,10 @@ class Numbers(msgspec.Struct, frozen=True, kw_only=True):
     min_effect: float
     noise: float | None
     smallest_gain: float | None
+    smallest_certified_gain: float | None
+    metric_noise: dict[str, float]
+    forecast: dict[str, float | None] | None
+    concerns: tuple[str, ...]
     baseline_readings: int
     digest: str
     base: str
@@ -75,7 +85,7 @@ def numbers(state: State) -> Numbers:
     old = baseline.value if baseline else None
     new = best.value if best else None
     gain = None if old is None or new is None else objective.gain(old, new)
-    readings = baseline_readings(state)
+    calibration = calibrate(state) if state.contract else None
     return Numbers(
         study=state.study,
         metric=objective.metric,
@@ -108,9 +118,13 @@ def numbers(state: State) -> Numbers:
         pending=state.pending,
         since_keep=state.since_keep,
         min_effect=objective.min_effect,
-        noise=sigma(readings),
-        smallest_gain=smallest_gain(state),
-        baseline_readings=len(readings),
+        noise=calibration.sigma if calibration else None,
+        smallest_gain=_at_least(calibration.single if calibration else None, objective),
+        smallest_certified_gain=_at_least(calibration.certified if calibration else None, objective),
+        metric_noise={one.metric: one.sigma for one in state.noise},
+        forecast=msgspec.structs.asdict(calibration.forecast) if calibration else None,
+        concerns=tuple(one.sentence() for one in concerns(state)),
+        baseline_readings=len(baseline_readings(state)),
         digest=state.digest,
         base=state.base,
         seed=state.seed,
@@ -137,12 +151,8 @@ def baseline_readings(state: State) -> list[float]:
     return [value for run in state.experiments[0].readings if (value := lookup(run.values, metric)) is not None]
 
 
-def smallest_gain(state: State) -> float | None:
-    """The smallest gain that can be told from noise, never below `min_effect`; None while the noise is unknown."""
-    least = detectable(baseline_readings(state))
-    if least is None or state.contract is None:
-        return None
-    return max(least, state.contract.objective.min_effect)
+def _at_least(gain: float | None, objective: Objective) -> float | None:
+    return None if gain is None else max(gain, objective.min_effect)
 
 
 def certified(state: State) -> Certified:

@@ -11,7 +11,7 @@ from overnight.model.contract import Contract, Keep
 from overnight.model.experiment import Measurement, Noise, Outcome
 from overnight.model.state import Experiment, State
 from overnight.model.value import Value, lookup
-from overnight.rules.statistics import student_quantile, successive_dof
+from overnight.rules.statistics import night_alpha, student_quantile, successive_dof
 
 NIGHT_SECONDS = 8 * 3600.0
 RECENT = 50
@@ -60,7 +60,7 @@ def calibrate(state: State, night: float | None = None) -> Calibration:
     contract = state.contract
     if contract is None:
         raise ValueError("a segment that was never opened has no calibration")
-    known = next((one for one in state.noise if one.metric == contract.objective.metric), None)
+    known = known_noise(state, contract)
     forecast = foretell(state, contract, night or contract.stop.wall or NIGHT_SECONDS)
     if known is None:
         return Calibration(
@@ -72,9 +72,21 @@ def calibrate(state: State, night: float | None = None) -> Calibration:
         sigma=known.sigma,
         single=_visible(known.sigma, keep.repeats[0]),
         repeated=_visible(known.sigma, most_readings(keep)),
-        certified=certifiable(known, max(1, keep.pairs), keep.alpha, state.split_error),
+        certified=certifiable(known, max(1, keep.pairs), certificate_alpha(state, contract), state.split_error),
         forecast=forecast,
     )
+
+
+def known_noise(state: State, contract: Contract) -> Noise | None:
+    """The objective's noise, None while nothing was read twice."""
+    return next((one for one in state.noise if one.metric == contract.objective.metric), None)
+
+
+def certificate_alpha(state: State, contract: Contract) -> float:
+    """The error rate of the next certificate: it shrinks with each that reads the same holdout."""
+    if contract.holdout is None or not contract.holdout.certify:
+        return contract.keep.alpha
+    return night_alpha(contract.keep.alpha, 1 + state.counts.certificates)
 
 
 def observed(contract: Contract, readings: Sequence[Measurement]) -> State:
@@ -111,10 +123,10 @@ def readings_needed(sigma: float, effect: float) -> int:
     return max(1, math.ceil(2 * (_TWO_SIDED * sigma / effect) ** 2))
 
 
-def pairs_needed(known: Noise, keep: Keep, split_error: float, effect: float) -> int | None:
+def pairs_needed(known: Noise, alpha: float, split_error: float, effect: float) -> int | None:
     """Fresh pairs with which certification sees a gain of `effect`; None when a reasonable number does not do."""
     return next(
-        (pairs for pairs in range(1, MOST_PAIRS + 1) if certifiable(known, pairs, keep.alpha, split_error) <= effect),
+        (pairs for pairs in range(1, MOST_PAIRS + 1) if certifiable(known, pairs, alpha, split_error) <= effect),
         None,
     )
 
@@ -172,17 +184,28 @@ def _readings(state: State, contract: Contract) -> float:
     if state.counts.experiments >= _ENOUGH_EXPERIMENTS:
         return state.counts.evaluations / state.counts.experiments
     least = float(contract.keep.repeats[0])
-    noisy = next((one.sigma > 0 for one in state.noise if one.metric == contract.objective.metric), True)
-    return max(least, _USUAL_READINGS) if noisy and contract.keep.policy not in ONE_READING else least
+    return max(least, _USUAL_READINGS) if _noisy(state, contract) and contract.keep.policy not in ONE_READING else least
+
+
+def certify_pairs(state: State, contract: Contract) -> int:
+    """Fresh pairs of a certificate: those of the contract, one on a holdout without noise, else none at all."""
+    if _noisy(state, contract):
+        return contract.keep.pairs
+    return 1 if contract.holdout is not None and contract.holdout.certify else 0
 
 
 def _certify_readings(state: State, contract: Contract, experiments: float) -> int:
     """Readings at the end of a night: finalists and pairs; fewer finalists in a short night, none without noise."""
-    noisy = next((one.sigma > 0 for one in state.noise if one.metric == contract.objective.metric), True)
-    held_out = contract.holdout is not None and bool(contract.holdout.certify)
-    pairs = contract.keep.pairs if noisy or held_out else 0
-    finalists = (3 if experiments < _SHORT else 6) if noisy and contract.keep.policy not in ONE_READING else 0
-    return 2 * pairs + finalists
+    finalists = 0
+    if _noisy(state, contract) and contract.keep.policy not in ONE_READING:
+        finalists = 3 if experiments < _SHORT else 6
+    return 2 * certify_pairs(state, contract) + finalists
+
+
+def _noisy(state: State, contract: Contract) -> bool:
+    """Noise that is not known counts as noise."""
+    known = known_noise(state, contract)
+    return known is None or known.sigma > 0
 
 
 def _certify_each(state: State, seconds: float) -> float:

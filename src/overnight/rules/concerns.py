@@ -10,6 +10,9 @@ from overnight.rules.calibration import (
     ONE_READING,
     Calibration,
     calibrate,
+    certificate_alpha,
+    certify_pairs,
+    known_noise,
     most_readings,
     pairs_needed,
     readings_needed,
@@ -63,8 +66,8 @@ def _noisy(state: State, contract: Contract, found: Calibration) -> Iterator[Con
         return
     value = state.baseline.value if state.baseline is not None else None
     if found.certified > need:
-        known = next(one for one in found.noise if one.metric == objective.metric)
-        enough = pairs_needed(known, contract.keep, state.split_error, need)
+        known, alpha = known_noise(state, contract), certificate_alpha(state, contract)
+        enough = pairs_needed(known, alpha, state.split_error, need) if known else None
         pairs = f"`keep: {{pairs: {enough}}}`, " if enough else ""
         whole = value is not None and found.certified > abs(value) > 0
         all_of_it = f", which is more than {objective.metric} itself," if whole else ""
@@ -180,7 +183,7 @@ def _guard_noise(contract: Contract, found: Calibration) -> str:
 def _holdout(state: State, contract: Contract, found: Calibration) -> Iterator[Concern]:
     holdout, forecast = contract.holdout, found.forecast
     if holdout is not None and holdout.certify:
-        looks = 2 * contract.keep.pairs
+        looks = 2 * certify_pairs(state, contract)
         if looks > holdout.queries:
             text = f"certification takes {looks} looks at the holdout, and holdout.queries allows {holdout.queries}"
             fitting = max(1, holdout.queries // 2)
