@@ -10,6 +10,7 @@ import re
 import shlex
 from collections.abc import Mapping
 from contextlib import suppress
+from functools import lru_cache
 from pathlib import Path
 from typing import Literal
 
@@ -117,7 +118,7 @@ class Boxes:
             env |= home
         return Box(
             command=("/bin/sh", "-c", directly(command)),
-            cwd=str(Path(root) / self._contract.folder),
+            cwd=f"{root}/{self._contract.folder}".rstrip("/"),
             mounts=mounts,
             env=_sorted(env),
             limits=self._limits,
@@ -185,6 +186,7 @@ def _own_place(path: str, kind: Literal["read", "write"] = "read") -> Mount:
     return Mount(target=path, source=path, kind=kind)
 
 
+@lru_cache(maxsize=64)
 def directly(command: str) -> str:
     """`command` so that the shell becomes it, where it is one simple command without a shell's own words.
 

@@ -41,13 +41,13 @@ def stopped(completed: Completed, who: str, *, private: bool = False) -> Failure
 
     `private`: the command sees hidden files.
     """
+    reason = completed.stopped or ("output" if completed.flooded else "")
+    if not reason and not completed.slept:
+        return None
     said = tail(completed.stdout, completed.stderr)
     if completed.slept:
         detail = "The machine was suspended during the run, so its times mean nothing."
         return Failure(code="slept", detail=detail, tail=said, private=private)
-    reason = completed.stopped or ("output" if completed.flooded else "")
-    if not reason:
-        return None
     code, what = _STOPPED[reason]
     return Failure(code=code, detail=f"{who} {what}.", tail=said, private=private)
 

@@ -35,6 +35,7 @@ _AT_HOME = ("answers.json", "hidden_answers.csv")
 _OURS = ("STOP", ".overnight", ".git/overnight", ".git/refs/overnight")
 """Names with which a program might hope to speak to overnight; they have no effect."""
 _LARGEST_JUDGE = 1024**2
+_PART = 65_536
 _BAIT_BYTES = 4096
 _WORD = re.compile(r"[\w./-]+")
 _SUFFIX = re.compile(r"[^/]*\*(\.[A-Za-z0-9]{1,12})")
@@ -234,9 +235,16 @@ def _content(tree: Path, path: str) -> bytes | None:
             file = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK, dir_fd=folder)
     except OSError:
         return None
-    with os.fdopen(file, "rb") as content:
+    try:
         status = os.fstat(file)
-        return content.read() if stat.S_ISREG(status.st_mode) and status.st_size <= _LARGEST_JUDGE else None
+        if not stat.S_ISREG(status.st_mode) or status.st_size > _LARGEST_JUDGE:
+            return None
+        parts = []
+        while part := os.read(file, _PART):
+            parts.append(part)
+        return b"".join(parts)
+    finally:
+        os.close(file)
 
 
 def _can_hold(mounts: Sequence[Mount], target: str) -> bool:

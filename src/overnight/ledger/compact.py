@@ -81,7 +81,7 @@ class Compaction:
             return
         self._write(self._pack_loose(loose))
         for oid in loose:
-            self._objects.path(oid).unlink(missing_ok=True)
+            self._objects.remove(oid)
 
     def _pack_loose(self, oids: Sequence[str]) -> Iterator[packfile.Packed]:
         reader = self._objects.reader()

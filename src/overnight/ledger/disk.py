@@ -55,7 +55,7 @@ def sync_folder(folder: Path | str) -> None:
 def make_folders(folder: Path) -> None:
     """Make `folder` and its parents; every one that is new is on the disk when this returns."""
     missing = []
-    while not folder.is_dir():
+    while not os.path.isdir(folder):  # noqa: PTH112 - every append asks
         missing.append(folder)
         folder = folder.parent
     for new in reversed(missing):
@@ -75,6 +75,19 @@ def write_new(path: Path | str, data: bytes, mode: int = 0o666, *, sync: bool = 
         raise
     finally:
         os.close(descriptor)
+
+
+def append_to(path: Path | str, data: bytes) -> bool:
+    """Write at the end of a file, not synced; False if there is no such file."""
+    try:
+        descriptor = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CLOEXEC)
+    except FileNotFoundError:
+        return False
+    try:
+        _write_all(descriptor, data)
+    finally:
+        os.close(descriptor)
+    return True
 
 
 def _write_all(descriptor: int, data: bytes) -> None:

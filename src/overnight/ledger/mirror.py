@@ -6,7 +6,7 @@ two segments must not be compared. Its columns cannot say everything: see `row`.
 
 from pathlib import Path
 
-from overnight.ledger.disk import explained, make_folders, replace_file
+from overnight.ledger.disk import append_to, explained, make_folders, replace_file
 from overnight.ledger.text import one_line
 from overnight.model.event import Event, Judged, Opened
 from overnight.model.experiment import Outcome
@@ -39,11 +39,13 @@ class ResultsTable:
         """
         if not isinstance(event, (Judged, Opened)):
             return
-        if isinstance(event, Opened) or self._holds != _table(state) or not self._path.exists():
+        if isinstance(event, Opened) or self._holds != _table(state):
             self.rebuild(state)
             return
-        with explained("write the table", self._path), self._path.open("a", encoding="utf-8") as file:
-            file.write(row(state, state.experiments[event.number]))
+        with explained("write the table", self._path):
+            there = append_to(self._path, row(state, state.experiments[event.number]).encode())
+        if not there:
+            self.rebuild(state)
 
     def rebuild(self, state: State) -> None:
         """Replace the file by `render(state)`; readers see the old or the new one, whole.

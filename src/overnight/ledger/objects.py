@@ -8,6 +8,7 @@ import os
 import stat
 import zlib
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from pathlib import Path
 from types import MappingProxyType
 
@@ -20,6 +21,8 @@ _KINDS = {b"commit": COMMIT, b"tree": TREE, b"blob": 3, b"tag": 4}
 _REOPEN = 4000
 _WINDOW = 1024**2
 _MAPPED = 8 * 1024**2
+_REMEMBERED = 32
+_SMALL = 65_536
 
 
 class MissingObjectError(Exception):
@@ -36,6 +39,7 @@ class Objects:
         self.folder = folder
         self.spare: Mapping[str, bytes] = MappingProxyType({})
         self._root = str(folder)
+        self._recent: dict[str, bytes] = {}
 
     def path(self, oid: str) -> Path:
         """Where `oid` lies if it is loose."""
@@ -43,6 +47,8 @@ class Objects:
 
     def loose_bytes(self, oid: str) -> int:
         """Size of the loose object `oid` on disk, -1 when it is not loose."""
+        if oid in self._recent:
+            return len(self._recent[oid])
         try:
             return os.stat(self._file(oid)).st_size  # noqa: PTH116 - text, as in `write`
         except FileNotFoundError:
@@ -60,8 +66,23 @@ class Objects:
         whole = f"{kind} {len(data)}\0".encode() + data
         oid = hashlib.sha1(whole, usedforsecurity=False).hexdigest()
         if not os.path.exists(self._file(oid)):  # noqa: PTH110 - text: three objects and more for every experiment
-            self._place(oid, zlib.compress(whole, 1), sync=False)
+            file = zlib.compress(whole, 1)
+            self._place(oid, file, sync=False)
+            self._remember(oid, file)
         return oid
+
+    def remove(self, oid: str) -> None:
+        """Delete the loose file of `oid`, if there is one."""
+        self._recent.pop(oid, None)
+        with suppress(FileNotFoundError):
+            os.unlink(self._file(oid))  # noqa: PTH108 - text, as in `write`
+
+    def _remember(self, oid: str, file: bytes) -> None:
+        """What was written or read now is asked for again when the next durable entry is logged."""
+        if len(file) <= _SMALL:
+            if len(self._recent) >= _REMEMBERED:
+                self._recent.clear()
+            self._recent[oid] = file
 
     def restore(self, oid: str, file: bytes) -> None:
         """Put the loose file of `oid` in place, whatever is there; on the disk when this returns."""
@@ -90,11 +111,15 @@ class Objects:
             folder.chmod(shared)
 
     def loose_file(self, oid: str) -> bytes | None:
-        """The file of loose object `oid` as it is, or None if it is not loose."""
+        """The file of loose object `oid`, or None if it is not loose."""
+        if oid in self._recent:
+            return self._recent[oid]
         try:
-            return read_file(self._file(oid))
+            file = read_file(self._file(oid))
         except FileNotFoundError:
             return None
+        self._remember(oid, file)
+        return file
 
     def read_loose(self, oid: str) -> bytes | None:
         """The content of loose object `oid`, or None if it is not loose (or is damaged)."""
@@ -110,9 +135,10 @@ class Objects:
         Raises:
             MissingObjectError: it is missing or damaged.
         """
+        file = self.loose_file(oid)
         try:
-            return _parse(read_file(self._file(oid)))
-        except (FileNotFoundError, zlib.error):
+            return self.reader().object(oid) if file is None else _parse(file)
+        except zlib.error:
             return self.reader().object(oid)
 
     def commit(self, oid: str) -> bytes:

@@ -145,7 +145,7 @@ def write_progress(site: Site, phase: str, number: int, since: float, limit: flo
     """Tell whoever watches what is going on; a hint that may be lost, never the truth."""
     text = json.dumps({"phase": phase, "number": number, "since": since, "limit": limit, "pid": os.getpid()})
     with suppress(OSError):
-        file = os.open(site.folder / "progress.json", os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o666)
+        file = os.open(f"{site.folder}/progress.json", os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o666)
         try:
             # Always as long, so that one write in place replaces all of it.
             os.pwrite(file, text.ljust(_PROGRESS).encode(), 0)

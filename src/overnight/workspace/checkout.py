@@ -56,11 +56,14 @@ def _write_folder(repository: Repository, tree: str, folder: int) -> None:
 
 def _write_file(data: bytes, item: Item, folder: int) -> None:
     mode = 0o755 if item.mode & 0o100 else 0o644
-    with _opened(os.open(item.name, _FILE_FLAGS, mode, dir_fd=folder)) as file:
+    file = os.open(item.name, _FILE_FLAGS, mode, dir_fd=folder)
+    try:
         os.fchmod(file, mode)
         rest = memoryview(data)
         while rest:
             rest = rest[os.write(file, rest) :]
+    finally:
+        os.close(file)
 
 
 def _require_name(item: Item) -> None:

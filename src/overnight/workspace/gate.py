@@ -82,6 +82,7 @@ class Gate:
             found = seen.get(item.path)
             if found is not None and found.data is not None:
                 repo.pygit.create_blob(found.data)
+                self._lines[found.id] = code_lines(found.data)
             changes[item.path] = None if found is None else (found.mode, found.id)
         tree = write_tree(repo.pygit, base.tree, changes) or empty_tree(repo.pygit)
         commit = repo.commit(tree, (base.parent,), label[0], label[1])

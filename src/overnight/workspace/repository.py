@@ -25,6 +25,8 @@ LONGEST_DIFF = 400_000
 _CACHED_TREES = 32
 _CACHED_FOLDERS = 8192
 _CACHED_SIZES = 200_000
+_CACHED_BLOBS = 64
+_SMALL_BLOB = 65_536
 
 
 class Repository:
@@ -42,6 +44,7 @@ class Repository:
         self._files: OrderedDict[str, Mapping[str, Entry]] = OrderedDict()
         self._folders: dict[str, tuple[Item, ...]] = {}
         self._sizes: dict[str, int] = {}
+        self._blobs: dict[str, bytes] = {}
 
     @classmethod
     def discover(cls, start: Path) -> Self:
@@ -134,10 +137,19 @@ class Repository:
         Raises:
             RepositoryError: it is missing or damaged.
         """
+        known = self._blobs.get(oid)
+        if known is not None:
+            return known
         try:
-            return bytes(self.pygit.read(oid)[1])
+            data = bytes(self.pygit.read(oid)[1])
         except (pygit2.GitError, KeyError, ValueError) as error:
             raise _damaged(oid, error) from error
+        if len(data) <= _SMALL_BLOB:
+            # Every experiment reads its parent's small files several times.
+            if len(self._blobs) >= _CACHED_BLOBS:
+                self._blobs.clear()
+            self._blobs[oid] = data
+        return data
 
     def read(self, tree: str, path: str) -> bytes | None:
         """The content of file `path` in `tree` (a link's target for a link), None when there is no such file."""

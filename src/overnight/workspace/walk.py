@@ -33,7 +33,7 @@ LONGEST = 120.0
 _FOLDER_FLAGS = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 # Non-blocking: should a FIFO take a file's place between lstat and open, nobody waits for its other end.
 _FILE_FLAGS = os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOCTTY
-_CHUNK = 1024**2
+_CHUNK = 65_536
 
 
 class Parent(NamedTuple):
