@@ -3,6 +3,7 @@
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from statistics import fmean, stdev
 
 from world import World
@@ -18,11 +19,22 @@ class Best:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Claim:
+    """What is printed of the final candidate; `certified` = as proven."""
+
+    gain: float
+    low: float | None = None
+    high: float | None = None
+    certified: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
 class Night:
     """One night. `gain` is the true gain of the final candidate, `claim` what is printed of it, `low`..`high` the
-    interval beside it (None = none is given), `certified` whether it is called proven. `steps` kept changes lead to it,
-    `worthless` of them cost nothing when they are left out; `reported` of them are told as wins, `idle` of these are
-    worthless. `course` is (evaluation, true gain of the best, its claim).
+    interval beside it (None = none is given), `certified` whether it is called proven. The best changed `keeps` times,
+    `lucky` times to one that is truly no better. `steps` changes lead from the baseline to the final candidate,
+    `worthless` of them cost nothing when they are left out of it. `course` is (evaluation, true gain of the best, its
+    claim).
     """
 
     gain: float
@@ -30,10 +42,10 @@ class Night:
     low: float | None = None
     high: float | None = None
     certified: bool = False
+    keeps: int = 0
+    lucky: int = 0
     steps: int = 0
     worthless: int = 0
-    reported: int | None = None
-    idle: int = 0
     evaluations: int = 0
     course: tuple[tuple[int, float, float], ...] = ()
 
@@ -48,17 +60,23 @@ class Night:
         return None if self.low is None or self.high is None else self.low <= self.gain <= self.high
 
 
-def seen(world: World, bests: Sequence[Best], *, evaluations: int) -> Night:
-    """The night of a policy that certifies nothing, from the candidates that were its best, in order."""
+def over(world: World, bests: Sequence[Best], certificate: Claim | None = None) -> Night:
+    """The night whose bests were these, in order; without a certificate the last best's claim is what is printed."""
     last = bests[-1]
-    lineage = world.lineage(last.number)
+    truths = [world.truth(best.number) for best in bests]
+    shown = certificate or Claim(gain=last.claim)
     return Night(
-        gain=world.truth(last.number),
-        claim=last.claim,
-        steps=len(lineage),
+        gain=truths[-1],
+        claim=shown.gain,
+        low=shown.low,
+        high=shown.high,
+        certified=shown.certified,
+        keeps=len(bests) - 1,
+        lucky=sum(new <= old for old, new in pairwise(truths)),
+        steps=len(world.lineage(last.number)),
         worthless=len(world.worthless(last.number)),
-        evaluations=evaluations,
-        course=tuple((best.at, world.truth(best.number), best.claim) for best in bests),
+        evaluations=world.readings,
+        course=tuple((best.at, truth, best.claim) for best, truth in zip(bests, truths, strict=True)),
     )
 
 

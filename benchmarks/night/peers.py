@@ -8,7 +8,7 @@ from collections.abc import Callable
 from random import Random
 from statistics import fmean, median
 
-from outcome import Best, Night, seen
+from outcome import Best, Night, over
 from world import World
 
 Rule = Callable[[World, int, float], float | None]
@@ -97,7 +97,7 @@ def late_acceptance(world: World, budget: int) -> Night:
         step += 1
         if reading - start > bests[-1].claim:
             bests.append(Best(at=world.readings, number=number, claim=reading - start))
-    return seen(world, bests, evaluations=world.readings)
+    return over(world, bests)
 
 
 def naive_islands(world: World, budget: int) -> Night:
@@ -119,7 +119,7 @@ def naive_islands(world: World, budget: int) -> Night:
         if turn % every == 0:
             worst = min(range(count), key=lambda index: (heads[index][1], shuffle.random()))
             heads[worst] = max(heads, key=lambda head: head[1])
-    return seen(world, bests, evaluations=world.readings)
+    return over(world, bests)
 
 
 def _ratchet(world: World, budget: int, rule: Rule, first: int = 1) -> Night:
@@ -131,7 +131,7 @@ def _ratchet(world: World, budget: int, rule: Rule, first: int = 1) -> Night:
         if record is not None:
             value = record
             bests.append(Best(at=world.readings, number=number, claim=value - start))
-    return seen(world, bests, evaluations=world.readings)
+    return over(world, bests)
 
 
 def _better(world: World, number: int, best: float) -> float | None:

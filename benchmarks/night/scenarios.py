@@ -67,5 +67,6 @@ SCENARIOS: dict[str, Scenario] = {
             meter=Meter(sigma=8.0, drift=1.0),
         ),
         Scenario(name="placebo-overfit", title="nothing works, tau 8", landscape=_NOTHING, meter=_FITS),
+        Scenario(name="placebo-gate", title="nothing works, tau 8, gate", landscape=_NOTHING, meter=_FITS, gate=True),
     )
 }
