@@ -109,6 +109,7 @@ _KINDS = {
     "grace": "duration, may be 0",
     "size": "size",
     "fraction": "percentage or fraction",
+    "share": "number between 0 and 0.5",
     "rate": "rate",
 }
 _SPELLED: dict[str, Callable[[Any], str]] = {

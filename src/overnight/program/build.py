@@ -24,7 +24,7 @@ from overnight.model.contract import (
 )
 from overnight.model.value import Words
 from overnight.program import units
-from overnight.program.document import AgentKeys, Document, GuardKeys, TradeoffKeys
+from overnight.program.document import AgentKeys, Document, GuardKeys, KeepKeys, TradeoffKeys
 
 _Made = TypeVar("_Made", bound=msgspec.Struct)
 
@@ -46,7 +46,7 @@ def build(document: Document, prose: str, *, folder: str, program: str, written:
         guards=tuple(_guard(guard) for guard in document.guards),
         tradeoffs=tuple(_tradeoff(tradeoff) for tradeoff in document.tradeoffs),
         holdout=_make(Holdout, **_fields(holdout)) if holdout else None,
-        keep=_make(Keep, **_fields(document.keep)),
+        keep=_keep(document.keep),
         isolation=_make(Isolation, **{**_fields(document.isolation), "env": _words(document.isolation.env)}),
         agent=_agent(document.agent),
         stop=_make(Stop, **_fields(document.stop)),
@@ -94,6 +94,10 @@ def _guard(keys: GuardKeys) -> Guard:
 def _tradeoff(keys: TradeoffKeys) -> Tradeoff:
     price, amount = units.rate(keys.rate)
     return _make(Tradeoff, metric=keys.metric, rate=price, amount=amount)
+
+
+def _keep(keys: KeepKeys) -> Keep:
+    return _make(Keep, **{**_fields(keys), "repeats": (keys.repeats.min, keys.repeats.max)})
 
 
 def _agent(keys: AgentKeys | str) -> AgentSpec:

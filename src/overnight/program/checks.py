@@ -47,8 +47,11 @@ def _judge(document: Document, written: tuple[str, ...], findings: Findings) -> 
     if drive and drive.copies > 1 and drive.over != "stdio":
         message = "several `copies` are served over two pipes each, not over a port."
         findings.add("value", message, at="drive.copies", fix="Write `over: stdio`.")
-    if document.holdout and "holdout.certify" not in findings.places:
-        findings.add("missing-key", "`holdout` needs `certify`, the command that judges on unseen data.", at="holdout")
+    if document.holdout and not {"holdout.certify", "holdout.gate"} & findings.places.keys():
+        message = "`holdout` needs `certify` or `gate`, a command that judges on unseen data."
+        findings.add("missing-key", message, at="holdout")
+    if document.keep.repeats.min > document.keep.repeats.max:
+        findings.add("value", "`repeats` has a `min` above its `max`.", at="keep.repeats")
 
 
 def _objective(document: Document, findings: Findings) -> None:

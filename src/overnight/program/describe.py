@@ -11,7 +11,6 @@ from overnight.program import units
 from overnight.program.build import title_of
 from overnight.program.document import Document
 from overnight.program.nodes import plain_kind
-from overnight.program.refusals import not_enforced_in
 
 _PLAIN = re.compile(r"[A-Za-z0-9_./$~+][A-Za-z0-9_./$~+ =@^-]*")
 _COMMENT_COLUMN = 34
@@ -23,10 +22,8 @@ _Lines = list[tuple[int, str, str, bool, str]]
 def describe(contract: Contract) -> str:
     """The whole contract as front matter between `---` lines, every default written out and marked `# default`."""
     lines = []
-    for indent, key, value, default, path in _rows(contract):
+    for indent, key, value, default, _ in _rows(contract):
         lines.append(_line(indent, key, value, "default" if default else ""))
-        if path == "keep.policy":
-            lines.append(f"  # not enforced by this version: {', '.join(not_enforced_in('keep'))}")
     return "\n".join(["---", *lines, "---", ""])
 
 
@@ -76,8 +73,8 @@ def _rows(contract: Contract) -> _Lines:
     _items(rows, "guards", [_guard(guard) for guard in contract.guards])
     _items(rows, "tradeoffs", [_tradeoff(tradeoff) for tradeoff in contract.tradeoffs])
     holdout = Holdout(certify="") if contract.holdout else None
-    _section(rows, "holdout", contract.holdout, holdout, {"certify": text_value, "queries": str})
-    _section(rows, "keep", contract.keep, bare.keep, {"policy": str})
+    _section(rows, "holdout", contract.holdout, holdout, _HOLDOUT if contract.holdout else {})
+    _section(rows, "keep", contract.keep, bare.keep, _KEEP)
     _section(rows, "isolation", contract.isolation, bare.isolation, _ISOLATION)
     _section(rows, "agent", contract.agent, bare.agent, _AGENT)
     _section(rows, "stop", contract.stop, bare.stop, _STOP)
@@ -91,6 +88,8 @@ def _section(rows: _Lines, key: str, value: Any, default: Any, writers: Mapping[
     inner: _Lines = []
     for name, write in writers.items():
         mine = getattr(value, name)
+        if mine == "":
+            continue
         same = default is not None and mine == getattr(default, name)
         inner.append((1, name, write(mine), same, f"{key}.{name}"))
     rows.append((0, key, "", all(row[3] for row in inner), key))
@@ -171,11 +170,21 @@ def _truth(value: bool) -> str:  # noqa: FBT001 - a writer takes the value it wr
     return "true" if value else "false"
 
 
+def _repeats(bounds: tuple[int, int]) -> str:
+    return _braces([("min", str(bounds[0])), ("max", str(bounds[1]))])
+
+
 _DRIVE: dict[str, Callable[[Any], str]] = {"judge": text_value, "serve": text_value, "over": str, "copies": str}
 _BUDGET: dict[str, Callable[[Any], str]] = {
     "wall": units.duration_text, "cpu_seconds": _or_null(units.duration_text), "memory": units.size_text,
     "cpus": _number, "pids": str, "disk": units.size_text, "gpus": str, "output": units.size_text,
     "grace": units.duration_text, "strict": _truth,
+}  # fmt: skip
+_HOLDOUT: dict[str, Callable[[Any], str]] = {
+    "gate": text_value, "certify": text_value, "parts": str, "max_gap": _or_null(units.fraction_text), "queries": str,
+}  # fmt: skip
+_KEEP: dict[str, Callable[[Any], str]] = {
+    "policy": str, "transform": str, "repeats": _repeats, "pairs": str, "alpha": _number,
 }  # fmt: skip
 _ISOLATION: dict[str, Callable[[Any], str]] = {
     "require": str, "network": str, "read": _list, "env": _map, "pass_env": _list,

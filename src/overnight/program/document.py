@@ -49,6 +49,7 @@ Duration = Annotated[float, _kind("duration", **_NUMBER_OR_TEXT, examples=["5m",
 Grace = Annotated[float, _kind("grace", **_NUMBER_OR_TEXT, examples=["20s"])]
 Size = Annotated[int, _kind("size", **_NUMBER_OR_TEXT, examples=["8GiB", "512MiB"])]
 Fraction = Annotated[float, _kind("fraction", **_NUMBER_OR_TEXT, examples=["5%", 0.05])]
+Share = Annotated[float, _kind("share", exclusiveMinimum=0, exclusiveMaximum=0.5)]
 Rate = Annotated[str, _kind("rate", **_NUMBER_OR_TEXT, examples=["0.001 per 20 lines"])]
 
 
@@ -112,14 +113,40 @@ class DriveKeys(_Keys, frozen=True, kw_only=True):
 class HoldoutKeys(_Keys, frozen=True, kw_only=True):
     """Data that the search never sees."""
 
+    gate: Annotated[
+        Command, _says("Judges each would-be parent and best on data the search never sees; it answers one bit.")
+    ] = ""
     certify: Annotated[Command, _says("Judges the baseline and the final best on data nobody has looked at.")] = ""
+    parts: Annotated[
+        AtLeastOne, _says("In how many parts the gate's data come; they take turns (OVERNIGHT_SPLIT is gate-1 ...).")
+    ] = Holdout().parts
+    max_gap: Annotated[
+        Fraction | None, _says("Stop when the search's gain exceeds the gate's by this share of the baseline.")
+    ] = None
     queries: Annotated[AtLeastOne, _says("How many looks the holdout is good for.")] = Holdout().queries
+
+
+class RepeatsKeys(_Keys, frozen=True, kw_only=True):
+    """How often a candidate is read before its verdict."""
+
+    min: Annotated[AtLeastOne, _says("At least so often.")] = Keep().repeats[0]
+    max: Annotated[AtLeastOne, _says("At most so often, while it is undecided.")] = Keep().repeats[1]
 
 
 class KeepKeys(_Keys, frozen=True, kw_only=True):
     """How a gain is decided."""
 
-    policy: Annotated[Literal["auto", "default", "ratchet"], _says("The search policy.")] = Keep().policy  # type: ignore[assignment]  # the model's type is wider
+    policy: Annotated[
+        Literal["auto", "default", "ratchet", "linear", "audit", "islands", "portfolio"], _says("The search policy.")
+    ] = Keep().policy  # type: ignore[assignment]  # the model's type is wider
+    transform: Annotated[
+        Literal["auto", "log", "none"], _says("Compare on the logarithm (auto: times and sizes) or as it is.")
+    ] = Keep().transform  # type: ignore[assignment]  # the model's type is wider
+    repeats: Annotated[RepeatsKeys, _says("Readings of a candidate before its verdict.", "{min: 1, max: 8}")] = (
+        RepeatsKeys()
+    )
+    pairs: Annotated[AtLeastOne, _says("Fresh readings each of baseline and best for a certificate.")] = Keep().pairs
+    alpha: Annotated[Share, _says("The chance of a false claim that is accepted.")] = Keep().alpha
 
 
 class IsolationKeys(_Keys, frozen=True, kw_only=True):

@@ -242,6 +242,13 @@ def _fraction(scalar: Scalar) -> float:
     return value
 
 
+def _share(scalar: Scalar) -> float:
+    value = _real(scalar)
+    if not 0 < value < 0.5:
+        raise UnfitError("a number between 0 and 0.5")
+    return value
+
+
 def _rate(scalar: Scalar) -> str:
     if scalar.kind() not in {"text", *_NUMERIC}:
         raise UnfitError('a rate such as "0.001 per 20 lines", or one number')
@@ -261,5 +268,5 @@ _READERS: dict[str, Callable[[Scalar], object]] = {
     "text": _text, "command": _command, "metric": _metric, "glob": _glob, "inside": _inside, "anywhere": _anywhere,
     "env": _env, "passed": _passed, "raw": _raw, "real": _real, "not_negative": _not_negative, "positive": _positive,
     "count": _whole(0), "at_least_one": _whole(1), "duration": _duration, "grace": _grace, "size": _size,
-    "fraction": _fraction, "rate": _rate,
+    "fraction": _fraction, "share": _share, "rate": _rate,
 }  # fmt: skip

@@ -10,19 +10,12 @@ from overnight.program.findings import Findings
 from overnight.program.nodes import Mapping, Node, Scalar, Sequence
 
 _DEFAULTS_ONLY = {
-    "holdout.gate": ("null",),
-    "holdout.max_gap": ("null",),
-    "keep.noise": (),
-    "keep.transform": (),
-    "keep.pairs": (),
-    "keep.alpha": (),
-    "keep.repeats": ("null",),
+    "keep.noise": ("auto",),
     "keep.early_stop": ("null", "false"),
     "agent.tokens": ("null",),
     "agent.usd": ("null",),
     "agent.weight": ("null",),
 }
-_LATER_POLICIES = ("linear", "audit", "islands", "portfolio")
 
 
 def refuse(root: Mapping, findings: Findings) -> frozenset[str]:
@@ -44,15 +37,9 @@ def refuse(root: Mapping, findings: Findings) -> frozenset[str]:
 def not_enforced() -> tuple[str, ...]:
     """What `refuse` reports, one Markdown phrase each, for the documentation."""
     keys = [f"`{path}`{_only(texts)}" for path, texts in _DEFAULTS_ONLY.items()]
-    keys.append("`keep.policy` " + ", ".join(f"`{name}`" for name in _LATER_POLICIES))
     values = {path: message for path, (_, message, _fix) in _REFUSED_VALUES.items()}
     lists = {path: message for path, (message, _fix) in _REFUSED_LISTS.items()}
     return (*keys, *(f"`{path}`: {message}" for path, message in (lists | values).items()))
-
-
-def not_enforced_in(section: str) -> tuple[str, ...]:
-    """Names of the keys of a section that are not enforced, whatever their value."""
-    return tuple(path.partition(".")[2] for path in _DEFAULTS_ONLY if path.startswith(f"{section}."))
 
 
 def _only(texts: tuple[str, ...]) -> str:
@@ -85,8 +72,6 @@ def _refused_value(path: str, node: Node) -> tuple[str, str] | None:
         return None
     if path == "agent.network" and node.text not in {"none", "shared"}:
         return _REFUSED_LISTS[path]
-    if path == "keep.policy" and node.text in _LATER_POLICIES:
-        return f"the policy `{node.text}` is not in this version.", "Write `policy: auto`, `default` or `ratchet`."
     refused = _REFUSED_VALUES.get(path)
     return refused[1:] if refused and refused[0](node) else None
 

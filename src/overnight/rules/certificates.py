@@ -4,6 +4,14 @@ from overnight.model.event import Certificate, Measured
 from overnight.model.experiment import Certified, Measurement
 from overnight.model.state import Trial
 
+BASELINE, BEST = "baseline", "best"
+"""Trials of a whole candidate: their names end in one of these, after the number of the one to be certified."""
+
+
+def is_own(trial: str) -> bool:
+    """Whether a trial reads an experiment's own candidate, and not what was made of it."""
+    return trial.rpartition("/")[2] in {BASELINE, BEST}
+
 
 class Certificates:
     """What was measured afresh, event by event."""

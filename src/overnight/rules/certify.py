@@ -11,12 +11,12 @@ from overnight.model.experiment import Certified, Measurement
 from overnight.model.state import State
 from overnight.model.step import Fresh
 from overnight.model.value import lookup
+from overnight.rules.certificates import BASELINE, BEST
 from overnight.rules.deciding.readings import contract_of, noisy
 from overnight.rules.seeds import derive
 from overnight.rules.statistics import night_alpha, paired_interval, successive_dof
 
 CERTIFY = "certify"
-BASELINE, BEST = "baseline", "best"
 WORN_OUT = 5
 """From this certificate on one holdout, fresh data are asked for."""
 

@@ -34,7 +34,7 @@ from overnight.model.state import Counts, Experiment, State
 from overnight.model.value import lookup
 from overnight.rules.archive import Frontier
 from overnight.rules.beliefs import Beliefs
-from overnight.rules.certificates import Certificates
+from overnight.rules.certificates import Certificates, is_own
 from overnight.rules.fork import Forking
 
 LEADERS = 50
@@ -236,7 +236,8 @@ class Folding:
             return
         if event.trial:
             self._certificates.measured(event, measurement)
-            self._seen(old, replace(old, seconds=old.seconds + measurement.seconds), measurement)
+            looks = (*old.holdout, measurement) if measurement.split and is_own(event.trial) else old.holdout
+            self._seen(old, replace(old, seconds=old.seconds + measurement.seconds, holdout=looks), measurement)
             return
         changes: dict[str, Any] = {"seconds": old.seconds + measurement.seconds}
         if measurement.split:
