@@ -1,8 +1,14 @@
 import pytest
+from msgspec.structs import replace
 from nights import contract
 
+from overnight.engine.conduct import Conductor
 from overnight.model.contract import Direction, Guard, Keep, Objective
-from overnight.model.experiment import Failure, Measurement, Noise
+from overnight.model.experiment import Failure, Measurement, Noise, Outcome
+from overnight.model.state import Experiment, State
+from overnight.model.step import Conclude, Read
+from overnight.policies.ratchet import Ratchet
+from overnight.rules.deciding.greedy import Greedy
 from overnight.rules.guards import broken, disagreement, unsure
 
 NOISE = (Noise(metric="ms", sigma=1.0, pairs=9),)
@@ -81,3 +87,54 @@ def test_a_command_that_guards_fails_closed_and_says_how_often_it_failed():
     said = disagreement(terms(Guard(run="pytest")), (*reads(39.0), failed), None)
     assert said == "a command that guards it failed in 1 of 2 readings; one failure is enough"
     assert disagreement(terms(Guard(run="pytest")), (failed,), None) == ""
+
+
+def challenged(*values, noise=NOISE, **more):
+    """A study whose first proposal was read with these milliseconds, and is better than the unchanged code."""
+    judged = Experiment(
+        number=0,
+        parent=0,
+        value=2.0,
+        outcome=Outcome.baseline,
+        readings=(Measurement(values=(("m", 2.0), ("ms", 30.0))),),
+    )
+    challenger = Experiment(number=1, parent=0, tree="t1", commit="c1", readings=reads(*values), **more)
+    return State(contract=terms(AT_MOST, most=3), experiments=(judged, challenger), pending=(1,), noise=noise)
+
+
+def next_step(state):
+    return Conductor(name="ratchet", policy=Ratchet(), decision=Greedy()).step(state, lambda _tree: None)
+
+
+def test_a_candidate_is_read_again_before_a_guard_in_doubt_decides_and_then_the_mean_does():
+    for first in (39.5, 40.5):
+        again = next_step(challenged(first))
+        assert isinstance(again, Read)
+        assert (again.number, again.why) == (1, "guard")
+    kept = next_step(challenged(40.5, 38.0, 38.0))
+    assert kept.verdict.outcome is Outcome.keep
+    assert kept.verdict.reason.endswith("; ms broke its guard in 1 of 3 readings; their mean 38.8333 decides")
+    broke = next_step(challenged(39.5, 41.0, 41.0))
+    assert (broke.verdict.outcome, broke.verdict.failure.code) == (Outcome.discard, "guard")
+    assert "broke its guard in 2 of 3 readings" in broke.verdict.reason
+
+
+def test_a_guard_far_from_its_limit_costs_no_second_reading():
+    assert next_step(challenged(30.0)).verdict.outcome is Outcome.keep
+    assert next_step(challenged(50.0)).verdict.failure.code == "guard"
+
+
+def test_a_candidate_that_is_no_better_is_not_read_again_for_its_guard():
+    state = challenged(40.5)
+    worse = replace(state.experiments[1], readings=(Measurement(values=(("m", 3.0), ("ms", 40.5))),))
+    assert isinstance(next_step(replace(state, experiments=(state.experiments[0], worse))), Conclude)
+
+
+def test_a_candidate_that_tampered_or_failed_is_not_read_again():
+    for run in (
+        Measurement(values=(("m", 1.0), ("ms", 40.5)), tampering=("it opened the trap",)),
+        Measurement(failure=Failure(code="exit", detail="it ended with 1")),
+    ):
+        state = challenged(40.5)
+        bad = replace(state.experiments[1], readings=(run,))
+        assert isinstance(next_step(replace(state, experiments=(state.experiments[0], bad))), Conclude)

@@ -53,7 +53,7 @@ def _certified(event: "Certificate", state: "State") -> str:
 
 def _noted(event: "Noted", state: "State") -> str:
     del state
-    return "" if event.kind == "started" else f"note ({one_line(event.kind, 20)}): {one_line(event.text, 300)}"
+    return "" if event.kind == "started" else f"note ({one_line(event.kind, 20)}): {one_line(event.text, 700)}"
 
 
 def _measured(event: "Measured", state: "State") -> str:

@@ -17,7 +17,7 @@ from overnight.model.state import Experiment, State
 from overnight.model.step import Again, Bit, Conclude, Enough, Propose, Publish, Read, Step
 from overnight.ports import Decision, Policy
 from overnight.rules.decide import withheld
-from overnight.rules.deciding.readings import again, best_of, contract_of
+from overnight.rules.deciding.readings import again, best_of, contract_of, explained
 from overnight.rules.gate import gate_looks, has_gate, next_look
 from overnight.rules.seeds import derive
 
@@ -89,7 +89,7 @@ class Conductor:
         weighed = self.decision.weigh(state, number)
         if isinstance(weighed, Read):
             return weighed
-        return self._promotion(state, experiment, withheld(weighed, state, number))
+        return self._promotion(state, experiment, explained(state, number, withheld(weighed, state, number)))
 
     def _promotion(self, state: State, experiment: Experiment, verdict: Verdict) -> Step:
         """The verdict; a promotion only once the gate has been asked."""

@@ -4,6 +4,8 @@ Each step does one thing that the ledger does not hold yet, so that the code tha
 the code that runs a fresh one.
 """
 
+from collections.abc import Callable
+
 from msgspec.structs import replace
 
 from overnight.engine.conduct import events_of
@@ -11,10 +13,12 @@ from overnight.engine.laboratory import Laboratory, remove
 from overnight.errors import UsageError
 from overnight.model.brief import AgentBudget
 from overnight.model.event import HoldoutRead, Measured, Proposed
-from overnight.model.experiment import Ask, Measurement
+from overnight.model.experiment import Ask, Curve, Measurement
+from overnight.model.state import Experiment
 from overnight.model.step import Bit, Conclude, Enough, Propose, Publish, Read, Step
 from overnight.rules.brief import compose
 from overnight.rules.gate import GATE
+from overnight.rules.hopeless import kept_curves, verdict_on
 from overnight.rules.review import review
 from overnight.rules.said import cleaned, signs
 from overnight.rules.seeds import derive
@@ -78,19 +82,44 @@ def measure(lab: Laboratory, step: Read) -> Measurement:
     experiment = lab.recorder.state.experiments[step.number]
     run = len(experiment.holdout if gate else experiment.readings)
     lab.progress("gate" if gate else "judge", step.number, lab.contract.budget.wall)
-    measurement = reading(lab, step.number, experiment.tree, step.seed, step.split)
+    ask = None if gate else _early_end(lab, experiment)
+    measurement = reading(lab, step.number, experiment.tree, step.seed, step.split, ask=ask)
     lab.recorder.hold(Measured(number=step.number, run=run, measurement=measurement, why=step.why))
     return measurement
 
 
-def reading(lab: Laboratory, number: int, tree: str, seed: int, split: str = "") -> Measurement:
+def _early_end(lab: Laboratory, experiment: Experiment) -> Callable[[Curve], str] | None:
+    """What is asked of a run's progress: why to end it, "" to let it go on; None = it is not listened to.
+
+    Only a candidate that was never judged is ended: what is compared with others is read to the end.
+    """
+    state = lab.recorder.state
+    if not lab.contract.keep.early_stop:
+        return None
+    kept = kept_curves(state) if experiment.outcome is None and experiment.number else None
+    return (lambda points: verdict_on(points, kept)) if kept else lambda _points: ""
+
+
+def reading(  # noqa: PLR0913 -- keyword only: how it may end early
+    lab: Laboratory,
+    number: int,
+    tree: str,
+    seed: int,
+    split: str = "",
+    *,
+    ask: Callable[[Curve], str] | None = None,
+) -> Measurement:
     """One judge run of `tree` in the course of experiment `number`, not in the ledger; repeated if the machine slept.
+
+    `ask` may end it early, as the judge's port says.
 
     Raises:
         UsageError: what the judge reads was changed on disk during the study.
     """
     for attempt in range(_SLEPT_RETRIES + 1):
-        measurement = signs(lab.judge.measure(tree, seed, split))
+        measurement = signs(
+            lab.judge.measure(tree, seed, split, ask=ask) if ask else lab.judge.measure(tree, seed, split)
+        )
         slept = measurement.failure is not None and measurement.failure.code == "slept"
         if not slept or attempt == _SLEPT_RETRIES:
             break

@@ -5,6 +5,7 @@ from msgspec.structs import replace
 from overnight.engine.baseline import measure_baseline
 from overnight.engine.blind import refuse_blind_judge
 from overnight.engine.certify import certify
+from overnight.engine.concerns import Concerned
 from overnight.engine.experiment import perform, run_experiment
 from overnight.engine.laboratory import Laboratory
 from overnight.errors import UsageError
@@ -33,6 +34,8 @@ def run_study(lab: Laboratory) -> State:
     lab.recorder.note("started", f"{lab.agent_name}, policy {lab.conductor.named(lab.recorder.state)}")
     measure_baseline(lab)
     refuse_blind_judge(lab)
+    concerned = Concerned()
+    concerned.look(lab)
     done = 0
     while not (reason := _over(lab, started)):
         halted = run_experiment(lab)
@@ -45,6 +48,7 @@ def run_study(lab: Laboratory) -> State:
             reason = halted
             break
         done += 1
+        concerned.look(lab)
     _choose(lab)
     _certify(lab)
     lab.progress("ended", len(lab.recorder.state.experiments) - 1)

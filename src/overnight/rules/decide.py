@@ -11,7 +11,7 @@ from overnight.model.value import Pairs, Value, lookup
 from overnight.rules.fold import mean_value
 from overnight.rules.guards import broken
 
-_DISCARDED = {"guard", "bounds"}
+_DISCARDED = {"guard", "bounds", "hopeless"}
 
 
 class Reference(Value, frozen=True, kw_only=True):

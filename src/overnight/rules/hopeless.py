@@ -71,6 +71,18 @@ def hopeless(points: Curve, kept: Curves) -> tuple[float, float, float] | None:
     return worst
 
 
+def verdict_on(points: Curve, kept: Curves) -> str:
+    """Why a run with this progress is to be ended, as a sentence; "" = it goes on."""
+    found = hopeless(points, kept)
+    if found is None:
+        return ""
+    step, value, worst = found
+    return (
+        f"ended early, as hopeless: at step {step:g} its progress was {value:.6g}; no run that was kept was worse than "
+        f"{worst:.6g} there"
+    )
+
+
 def thinned(points: Sequence[tuple[float, float]]) -> Curve:
     """At most `MOST_POINTS` of the points, evenly chosen, the first and the last among them."""
     if len(points) <= MOST_POINTS:

@@ -1,12 +1,16 @@
 """What the rules of promotion share: the next reading, the best to compare with, and what forbids a comparison."""
 
+from msgspec.structs import replace
+
 from overnight.errors import UsageError
 from overnight.model.contract import Contract, Direction
 from overnight.model.experiment import Belief, Evaluation, Verdict
 from overnight.model.state import Experiment, State
 from overnight.model.step import Read
+from overnight.model.value import lookup
 from overnight.rules.decide import Reference, averages, refused
-from overnight.rules.guards import has_relative
+from overnight.rules.fold import mean_value
+from overnight.rules.guards import disagreement, has_relative, unsure
 from overnight.rules.seeds import derive
 
 
@@ -83,11 +87,34 @@ def reference(state: State, number: int) -> Reference:
     return Reference(best=best, values=values, high_water=top)
 
 
+def explained(state: State, number: int, verdict: Verdict) -> Verdict:
+    """`verdict` on experiment `number`, with a word on readings that disagree about a guard."""
+    said = disagreement(contract_of(state), state.experiments[number].readings, reference(state, number).values)
+    return replace(verdict, reason=f"{verdict.reason}; {said}") if said else verdict
+
+
+def _guard_undecided(state: State, experiment: Experiment, against: Reference) -> bool:
+    """Whether a guard of a candidate that is ahead of the best may be decided by noise, and can be read again."""
+    contract = contract_of(state)
+    if not contract.guards or any(run.failure is not None for run in experiment.readings):
+        return False
+    metric = contract.objective.metric
+    value, old = mean_value(experiment.readings, metric), lookup(against.values, metric)
+    ahead = value is not None and old is not None and contract.objective.gain(old, value) > 0
+    return ahead and unsure(contract, experiment.readings, state.noise, against.values)
+
+
 def forbidden(state: State, number: int) -> Verdict | Read | None:
-    """What ends experiment `number` before its number is compared, or the reading needed first; None = compare."""
+    """What ends experiment `number` before its number is compared, or the reading needed first; None = compare.
+
+    A guard that is broken or held by less than its own noise is no verdict yet, where the candidate would be better.
+    """
     contract, experiment = contract_of(state), state.experiments[number]
-    counted = (("loc", float(experiment.loc)),)
-    verdict = refused(contract, evaluation_of(experiment), counted=counted, against=reference(state, number))
+    counted, against = (("loc", float(experiment.loc)),), reference(state, number)
+    verdict = refused(contract, evaluation_of(experiment), counted=counted, against=against)
+    by_a_guard = verdict is not None and verdict.failure is not None and verdict.failure.code == "guard"
+    if (verdict is None or by_a_guard) and _guard_undecided(state, experiment, against):
+        return again(state, number, "guard")
     if verdict is not None:
         return verdict
     if len(experiment.readings) < contract.keep.repeats[0]:
