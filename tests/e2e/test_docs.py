@@ -27,6 +27,7 @@ MOST = {
     "docs/tutorial.md": 30,
     "docs/how-to/own-metric.md": 12,
     "docs/how-to/coding-agent.md": 6,
+    "docs/how-to/finish.md": 8,
     "docs/how-to/morning.md": 8,
     "docs/how-to/stop-and-resume.md": 2000,
 }

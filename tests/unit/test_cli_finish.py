@@ -62,7 +62,7 @@ def test_a_message_says_effect_proof_cost_and_where_it_is_from(morning):
     text = morning.log("-1", "--format=%B", "overnight/lm~2")
     words = " ".join(text.split())
     assert text.startswith("Lower X\n\nExperiment 1.")
-    assert "better by 0.1 bits/byte (5 % of the unchanged code's)" in words
+    assert "Better by 0.1 bits/byte (5 %) than the best before it, as the search measured it." in words
     assert "Certified together with 2 other changes, on the holdout: val_bpb 2.1 -> 1.6 bits/byte" in words
     assert "better by 0.5 bits/byte (0.4 to 0.6), from 5 pairs of fresh readings." in words
     assert "Cost: 3 s of agent and judge, 1200 tokens, $0.25." in words

@@ -55,6 +55,7 @@ def note(text="hm"):
         (Certificate(number=7), "certificate of #7: no"),
         (Adopted(number=7, peer="ann", commit="c"), "adopted #7 from ann"),
         (note("hello"), "note (person): hello"),
+        (Noted(kind="fork", number=2, text="8"), "note (fork of #2): 8"),
         (Paused(by="ann", reason="bed"), "pause asked by ann: bed"),
         (Closed(reason="the night is over"), "closed: the night is over"),
     ],

@@ -116,6 +116,11 @@ def _measured(event: Measured) -> str:
     return line + "".join(f": {name} {value:.6g}" for name, value in run.values[:1])
 
 
+def _noted(event: Noted) -> str:
+    where = f" of #{event.number}" if event.kind == "fork" else ""
+    return f"note ({event.kind}{where}): {event.text}"
+
+
 _LINES: dict[type, Callable[[Any], str]] = {
     Judged: _judged,
     Certificate: lambda event: f"certificate of #{event.number}: {event.level.value}",
@@ -128,6 +133,6 @@ _LINES: dict[type, Callable[[Any], str]] = {
     Asked: lambda event: f"asked #{event.number} on #{event.parent}: {event.agent}",
     Closed: lambda event: f"closed: {event.reason}",
     Paused: lambda event: f"pause asked by {event.by}: {event.reason}",
-    Noted: lambda event: f"note ({event.kind}): {event.text}",
+    Noted: _noted,
 }
 _RANK = list(_LINES)

@@ -118,10 +118,10 @@ def _about(state: State, taken: Taken, one: Experiment, *, told: bool) -> list[s
         sentences.append(f"Said by {harmless(one.agent, 40) or 'the agent'}: {said.rstrip('.')}.")
     if one.gain is not None and one.gain > 0:
         share = percentage(one.gain, state.baseline.value if state.baseline else None)
-        size = amount(one.gain, unit, 3) + (f" ({percent(share)} of the unchanged code's)" if share else "")
-        sentences.append(f"When it was judged it was better by {size} than the best before it.")
+        size = amount(one.gain, unit, 3) + (f" ({percent(share)})" if share else "")
+        sentences.append(f"Better by {size} than the best before it, as the search measured it.")
     else:
-        sentences.append("When it was judged it was not better than the best before it.")
+        sentences.append("Not better than the best before it, as the search measured it.")
     sentences += _effect(taken, one.number, unit)
     if one.flags:
         rules = ", ".join(sorted({harmless(flag.rule, 20) for flag in one.flags}))
