@@ -206,6 +206,14 @@ def test_a_holdout_larger_than_the_budget_is_said():
     assert "does not fit into budget.wall" in said(state, "holdout")
 
 
+def test_early_stopping_without_progress_is_said():
+    asked = terms(keep=Keep(early_stop=True))
+    assert "PROGRESS step value" in said(unchanged(asked, 1.0), "silent")
+    curve = ((1.0, 3.0), (2.0, 2.0), (3.0, 1.0))
+    told = [replace(run, progress=curve) for run in reads(1.0)]
+    assert said(observed(asked, told), "silent") == ""
+
+
 def test_a_quiet_judge_is_no_concern():
     assert concerns(unchanged(terms(0.1), 1.0, 1.0)) == ()
     assert concerns(night(terms(0.1), [1.0, 1.1, 0.9])) == ()

@@ -270,6 +270,7 @@ def test_a_close_word_is_suggested_for_a_choice():
         ("keep: {pairs: 0}", "1 or more"),
         ("keep: {repeats: {min: 3, max: 2}}", "`min` above its `max`"),
         ("keep: {repeats: 3}", "must hold keys"),
+        ("keep: {early_stop: maybe}", "true or false"),
         ("keep: {policy: tree}", "auto or default"),
         ("holdout: {parts: 0, gate: a}", "1 or more"),
         ("holdout: {queries: 5}", "`certify` or `gate`"),
@@ -286,7 +287,6 @@ def test_a_decision_that_cannot_be_meant_is_refused_in_one_message(line, says):
     "line",
     [
         "keep: {noise: 0.1}",
-        "keep: {early_stop: true}",
         "isolation: {network: shared}",
         "agent: [claude, codex]",
         "agent: [{use: claude, weight: 2}]",

@@ -185,6 +185,7 @@ _HOLDOUT: dict[str, Callable[[Any], str]] = {
 }  # fmt: skip
 _KEEP: dict[str, Callable[[Any], str]] = {
     "policy": str, "transform": str, "repeats": _repeats, "pairs": str, "alpha": _number,
+    "early_stop": _truth,
 }  # fmt: skip
 _ISOLATION: dict[str, Callable[[Any], str]] = {
     "require": str, "network": str, "read": _list, "env": _map, "pass_env": _list,

@@ -147,6 +147,9 @@ class KeepKeys(_Keys, frozen=True, kw_only=True):
     )
     pairs: Annotated[AtLeastOne, _says("Fresh readings each of baseline and best for a certificate.")] = Keep().pairs
     alpha: Annotated[Share, _says("The chance of a false claim that is accepted.")] = Keep().alpha
+    early_stop: Annotated[
+        bool, _says("End a run whose printed progress is hopeless beside every run that was kept.")
+    ] = Keep().early_stop
 
 
 class IsolationKeys(_Keys, frozen=True, kw_only=True):

@@ -11,7 +11,6 @@ from overnight.program.nodes import Mapping, Node, Scalar, Sequence
 
 _DEFAULTS_ONLY = {
     "keep.noise": ("auto",),
-    "keep.early_stop": ("null", "false"),
     "agent.tokens": ("null",),
     "agent.usd": ("null",),
     "agent.weight": ("null",),

@@ -275,6 +275,7 @@ def _reading(run: Measurement) -> dict[str, Any]:
         "split": run.split,
         "host": run.host,
         "tampering": run.tampering,
+        "progress": run.progress,
     }
 
 

@@ -18,6 +18,7 @@ from overnight.rules.calibration import (
     readings_needed,
 )
 from overnight.rules.guards import disagreement, doubtful
+from overnight.rules.hopeless import kept_curves
 from overnight.rules.series import drifting, two_clusters
 
 _SAME = 8
@@ -205,8 +206,16 @@ def _holdout(state: State, contract: Contract, found: Calibration) -> Iterator[C
         yield Concern(code="holdout", text=text, next=remedy)
 
 
+def _silent(state: State, contract: Contract, _found: Calibration) -> Iterator[Concern]:
+    read = any(run.failure is None for item in state.experiments[:1] for run in item.readings)
+    if contract.keep.early_stop and read and kept_curves(state) is None:
+        text = "keep.early_stop is on, but the unchanged code printed fewer than three points of progress"
+        remedy = "No run is ended early: let the judge print lines `PROGRESS step value` on its way."
+        yield Concern(code="silent", text=text, next=remedy)
+
+
 _CHECKS: tuple[Callable[[State, Contract, Calibration], Iterator[Concern]], ...] = (
-    _noisy, _clusters, _drift, _constant, _guards, _holdout, _no_effect,
+    _noisy, _clusters, _drift, _constant, _guards, _holdout, _no_effect, _silent,
 )  # fmt: skip
 
 
