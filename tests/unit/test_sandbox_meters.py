@@ -1,11 +1,16 @@
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
+import rungs
+from overnight.model.box import Box, Limits, Mount
 from overnight.sandbox.meters import CpuMeter, MemoryMeter, devices, folder_bytes, held_together, tmpfs_bytes
 from overnight.sandbox.processes import Process, counter, lives, look, out_of_memory_kills, proportional, tree
+from overnight.sandbox.taskclock import TaskClock
+from overnight.testing.sandbox import PYTHON, SYSTEM
 
 PLENTY = 10**12
 
@@ -200,3 +205,31 @@ def test_a_counter_is_read_by_its_whole_name(table, number):
 
 def test_kills_for_want_of_memory_can_be_counted_here():
     assert out_of_memory_kills() >= 0
+
+
+UNWAITED = """
+import os, signal
+signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+for _ in range(30):
+    if os.fork() == 0:
+        while sum(os.times()[:2]) < 0.01: pass
+        os._exit(0)
+    try: os.wait()
+    except ChildProcessError: pass
+"""
+
+
+@pytest.mark.parametrize("name", [name for name in rungs.settled().names if name != "none"])
+def test_processor_time_of_children_that_nobody_waits_for_counts_in_every_box(tmp_path, name):
+    """The kernel adds it to nobody's sums: a program that computes in such children would look idle."""
+    system = tuple(Mount(target=path, source=path) for path in dict.fromkeys(SYSTEM) if Path(path).exists())
+    box = Box(
+        command=(PYTHON, "-I", "-S", "-B", "-c", UNWAITED), cwd=str(tmp_path), limits=Limits(wall=60.0),
+        mounts=(*system, Mount(target=str(tmp_path), source=str(tmp_path), kind="write")),
+    )  # fmt: skip
+    completed = rungs.sandbox(name).start(box).wait()
+    clock = TaskClock(os.getpid())
+    told = clock.runs or name == "capped"
+    clock.close()
+    assert completed.code == 0, completed
+    assert completed.cpu_seconds > 0.28 or not told, completed

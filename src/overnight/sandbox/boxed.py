@@ -18,6 +18,7 @@ from overnight.sandbox.guardian import guarded
 from overnight.sandbox.kernel import NO_CORE_DUMP, filter_path, refusal
 from overnight.sandbox.meters import devices, tmpfs_bytes
 from overnight.sandbox.processes import Process, children, executed_seconds, innermost_pid, tree
+from overnight.sandbox.taskclock import TaskClock
 from overnight.sandbox.watch import Holder, Used, Watched
 
 SETUP_SECONDS = 30.0
@@ -112,6 +113,7 @@ class Boxed:
         self._process = process
         self._group = group
         self._before = 0.0
+        self._clock: TaskClock | None = None
         self._status, self._block = pipes
         self._told = b""
         self._temporary = temporary
@@ -140,9 +142,11 @@ class Boxed:
                 resource.prlimit(pid, resource.RLIMIT_FSIZE, (limits.disk, limits.disk))
             if cores is not None:
                 os.sched_setaffinity(pid, cores)
+            self._before = executed_seconds(pid)
             if self._group is not None:
-                self._before = executed_seconds(pid)
                 self._group.admit(pid)
+            else:
+                self._clock = TaskClock(pid)
             os.write(self._block, b"1")
 
     def _read_init(self) -> int:
@@ -170,6 +174,10 @@ class Boxed:
     def temporary_bytes(self) -> int:
         """Bytes in every tmpfs of the box, looked at through its init; 0 once that is dead."""
         return tmpfs_bytes(self._init, self._temporary, self._host_devices)
+
+    def clocked(self) -> float:
+        """By the task clock; in a control group the group's account says it."""
+        return self._clock.seconds() if self._clock is not None else 0.0
 
     def terminate(self) -> None:
         """SIGTERM for the command, which is the second process of its namespace."""
@@ -203,8 +211,9 @@ class Boxed:
             _, _, usage = os.wait4(self._init, 0)
         except ChildProcessError:
             return Used(0.0, 0)
-        spent = max(0.0, usage.ru_utime + usage.ru_stime - own)
-        return Used(spent, usage.ru_maxrss * 1024, max(0.0, own - self._before))
+        since = max(0.0, own - self._before)
+        spent = max(usage.ru_utime + usage.ru_stime - own, self.clocked() - since, 0.0)
+        return Used(spent, usage.ru_maxrss * 1024, since)
 
     def code(self, stderr: bytes) -> int:
         """The exit code that bwrap wrote down; without one the command never ran, and `stderr` is bwrap's own."""
@@ -240,6 +249,8 @@ class Boxed:
         """Give back every descriptor, and the control group."""
         if self._group is not None:
             self._group.remove()
+        if self._clock is not None:
+            self._clock.close()
         for descriptor in (self.exit_fd, self._init_fd, self._status, self._block):
             if descriptor is not None:
                 os.close(descriptor)

@@ -32,8 +32,9 @@ from overnight.sandbox.calls import calls
 from overnight.sandbox.guardian import guarded
 from overnight.sandbox.holding import Watchdog
 from overnight.sandbox.kernel import ARCHITECTURES, NO_CORE_DUMP, adopt_orphans, filter_path, pick_cores
-from overnight.sandbox.processes import Process, children, tree
+from overnight.sandbox.processes import Process, children, executed_seconds, tree
 from overnight.sandbox.refused import NotHereError
+from overnight.sandbox.taskclock import TaskClock
 from overnight.sandbox.watch import Used, Watched
 
 DEATH_SECONDS = 60.0
@@ -179,6 +180,9 @@ class GuardedTree:
         self._lock = threading.Lock()
         self._told: dict[str, object] = {}
         self._killed = False
+        # The guard starts the command some milliseconds from now, and its own time is told apart by `reap`.
+        self._before = executed_seconds(process.pid)
+        self._clock = TaskClock(process.pid)
         self.exit_fd: int | None = status
 
     def ended(self) -> bool:
@@ -192,6 +196,10 @@ class GuardedTree:
     def temporary_bytes(self) -> int:
         """There are no temporary file systems of our own."""
         return 0
+
+    def clocked(self) -> float:
+        """By the task clock of the guard."""
+        return self._clock.seconds()
 
     def terminate(self) -> None:
         """SIGTERM for the command, the guard's oldest child."""
@@ -223,11 +231,13 @@ class GuardedTree:
             raise MachineError(
                 f"a confined process cannot be killed: it hangs in the kernel (guard {self._process.pid})"
             )
+        own = executed_seconds(self._process.pid) - self._before
         if self._process.wait() != 0:
             raise MachineError(f"the guard of a box ended with code {self._process.returncode} before its processes")
         for line in self._said().splitlines():
             self._told |= msgspec.json.decode(line, type=dict[str, object])
-        return Used(float(str(self._told.get("cpu", 0.0))), int(str(self._told.get("largest", 0))))
+        spent = max(float(str(self._told.get("cpu", 0.0))), self.clocked() - own)
+        return Used(spent, int(str(self._told.get("largest", 0))))
 
     def _said(self) -> bytes:
         said = b""
@@ -245,6 +255,7 @@ class GuardedTree:
     def close(self) -> None:
         """Give back both pipes."""
         self._let_go()
+        self._clock.close()
         if self.exit_fd is not None:
             os.close(self.exit_fd)
         self.exit_fd = None

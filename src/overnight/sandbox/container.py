@@ -34,8 +34,9 @@ from overnight.sandbox.engines import Engine, find, prepare
 from overnight.sandbox.holding import Watchdog
 from overnight.sandbox.kernel import pick_cores
 from overnight.sandbox.meters import devices, tmpfs_bytes
-from overnight.sandbox.processes import Process, children, counter, read, tree
+from overnight.sandbox.processes import Process, children, counter, executed_seconds, read, tree
 from overnight.sandbox.refused import NotHereError
+from overnight.sandbox.taskclock import TaskClock
 from overnight.sandbox.watch import Stopped, Totals, Used, Watched
 
 START_SECONDS = 30.0
@@ -208,6 +209,10 @@ class Contained:
         self.exit_fd: int | None = None
         self.exit_fd, self._first = told
         self._host_devices = devices(OWN)
+        # The engine tells of the first process when the command may already run: each that is there gets a clock.
+        there = [process.pid for process in self.processes(None)]
+        self._before = sum(map(executed_seconds, there))
+        self._clocks = [TaskClock(pid) for pid in (self._first, *there) if pid]
         self._orders: list[subprocess.Popen[bytes]] = []
         self._killed = False
         self._code = 0
@@ -236,6 +241,10 @@ class Contained:
             if "memory" in controllers.split(","):
                 return counter(read(f"/sys/fs/cgroup/memory{path}/memory.oom_control"), b"oom_kill") > 0
         return False
+
+    def clocked(self) -> float:
+        """By the task clocks of the command and of what it had started when they were set up."""
+        return self._before + sum(clock.seconds() for clock in self._clocks)
 
     def terminate(self) -> None:
         """SIGTERM for the first process, which hands it on to the command."""
@@ -268,7 +277,7 @@ class Contained:
         shutil.rmtree(self._engine.room(self._name), ignore_errors=True)
         leash, self._leash = self._leash, None
         _let_go(leash, done=True)
-        return Used(0.0, 0)
+        return Used(self.clocked(), 0)
 
     def _state(self) -> list[str]:
         return self._engine.ask("inspect", "--format", STATE, self._name).split("|")
@@ -282,6 +291,8 @@ class Contained:
 
     def close(self) -> None:
         """Give back what is left."""
+        for clock in self._clocks:
+            clock.close()
         if self.exit_fd is not None:
             os.close(self.exit_fd)
             self.exit_fd = None

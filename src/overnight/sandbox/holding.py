@@ -39,7 +39,7 @@ class Watchdog:
             return "pids"
         if self._memory.observe(processes, now):
             return "memory"
-        if limits.cpu_seconds is not None and self._cpu.seconds > limits.cpu_seconds:
+        if limits.cpu_seconds is not None and max(self._cpu.seconds, self._tree.clocked()) > limits.cpu_seconds:
             return "cpu"
         return "disk" if self._disk.observe(processes, now) else ""
 

@@ -59,6 +59,10 @@ class Tree(Protocol):
         """Bytes in the tree's temporary file systems."""
         ...
 
+    def clocked(self) -> float:
+        """CPU seconds of all that has lived in the tree so far, by a clock of the kernel's; 0 where there is none."""
+        ...
+
     def terminate(self) -> None:
         """Ask the command, and only it, to end (SIGTERM)."""
         ...
