@@ -9,6 +9,7 @@ from msgspec.structs import replace
 from typer.testing import CliRunner
 
 from overnight.cli.main import app
+from overnight.cli.plain import LineSink
 from overnight.model.event import Asked, Measured, Noted, Promoted
 from overnight.model.experiment import Outcome
 from overnight.model.state import State
@@ -110,3 +111,9 @@ def test_a_new_segment_knows_nothing_of_it():
 def test_what_is_seen_to_tamper_later_is_built_on_no_more():
     sly = Measured(number=2, run=1, measurement=replace(reading(1.6), tampering=("it wrote elsewhere",)))
     assert fold([*NIGHT, *FORK, (sly,)]).fork is None
+
+
+def test_the_night_says_what_it_was_asked_for():
+    said: list[str] = []
+    LineSink(said.append).emit(FORK[0][0], fold([*NIGHT, *FORK]))
+    assert said == ["as you asked: the next 2 experiments build on #2"]

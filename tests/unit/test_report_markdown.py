@@ -38,7 +38,7 @@ def test_the_report_has_its_sections_in_order_and_the_headline_first():
 def test_certified_changes_are_ranked_by_gain_with_ready_commands():
     merge = section(render(night(*whole_night())), "What to merge")
     assert merge.index("**#1**") < merge.index("**#5**")
-    assert "git branch overnight/lm 000000000000" in merge
+    assert "overnight finish    # the branch overnight/lm" in merge
     assert "git cherry-pick" in merge
     assert "git diff bbbbbbbbbbbb" in merge
 
@@ -47,6 +47,7 @@ def test_uncertified_changes_are_not_offered_for_merging():
     text = render(night(*opened(), *baseline(2.0), *tried(1, Outcome.keep, 1.5, gain=0.5)))
     assert "**#1**" not in section(text, "What to merge")
     assert "**#1**" in section(text, "Kept, not certified")
+    assert "overnight finish --all    # the branch overnight/lm" in section(text, "Kept, not certified")
 
 
 def test_an_idea_that_was_tried_is_not_repeated():

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 from overnight.cli.console import outcome_cell
 from overnight.report.suspicion import rules_of
-from overnight.report.text import amount, duration, figure, one_line
+from overnight.report.text import amount, duration, figure, one_line, plural
 
 if TYPE_CHECKING:
     from overnight.model.event import Asked, Certificate, Event, Judged, Measured, Noted, Opened
@@ -53,6 +53,9 @@ def _certified(event: "Certificate", state: "State") -> str:
 
 def _noted(event: "Noted", state: "State") -> str:
     del state
+    if event.kind == "fork":
+        count = plural(int(event.text), "experiment builds", "experiments build")
+        return f"as you asked: the next {count} on #{event.number}"
     return "" if event.kind == "started" else f"note ({one_line(event.kind, 20)}): {one_line(event.text, 700)}"
 
 

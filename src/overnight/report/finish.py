@@ -161,7 +161,8 @@ def _proof(state: State, taken: Taken, numbers: Sequence[int], theme: str) -> li
     others = len(taken.certified) - len(numbers)
     together = f" together with {plural(others, 'other change')}" if others > 0 else ""
     where = SPLIT[certificate.level].lower()
-    sentences = [f"Certified{together}, {where}: {objective.metric}"]
+    setting = "".join(f", {harmless(name, 40)}={harmless(value, 40)}" for name, value in certificate.setting)
+    sentences = [f"Certified{together}, {where}{setting}: {objective.metric}"]
     if certificate.baseline is not None and certificate.best is not None and certificate.gain is not None:
         gain = f"better by {amount(certificate.gain, objective.unit, 3)}{_between(certificate.low, certificate.high)}"
         old, new = amount(certificate.baseline, digits=5), amount(certificate.best, objective.unit, 5)

@@ -125,10 +125,14 @@ def _ranked(state: State, changes: Sequence[Experiment], diffs: Mapping[int, str
 def _commands(state: State, changes: Sequence[Experiment], number: int) -> str:
     final = state.experiments[number].commit
     ranked = sorted(changes, key=lambda change: (-(change.gain or 0.0), change.number))
-    branch = shlex.quote(escape(f"overnight/{state.study}"))
+    certified = state.win is not None and state.win.number == number
+    options = ("" if certified else " --all") + (
+        f" --segment {state.segment}" if state.segment < state.segments else ""
+    )
+    branch = escape(f"overnight/{state.study}")
     lines = [
         f"git diff {_short(state.base)} {_short(final)}",
-        f"git branch {branch} {_short(final)}    # all of it as a branch; yours stays as it is",
+        f"overnight finish{options}    # the branch {branch}, one commit a change; yours stays as it is",
         _cherry_pick(ranked),
     ]
     paths = sorted({path for change in changes for path in change.paths})
