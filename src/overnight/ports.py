@@ -1,7 +1,7 @@
 """The Protocols between the rooms: each of one to three methods, no base class to inherit from.
 
 Public, for third parties: Agent, Sandbox (with Running), Policy, Executor, Sink.
-Internal, so that the rooms need not know each other: Decision, Workspace, Judge, Ledger.
+Internal, so that the rooms need not know each other: Decision, Workspace, Surgeon, Judge, Ledger.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -144,6 +144,18 @@ class Workspace(Protocol):
         Without breaches the result's tree and commit exist in the repository; with breaches they are the
         parent's. Runs no git in `directory`, follows no link, opens no device.
         """
+        ...
+
+
+class Surgeon(Protocol):
+    """Takes changes out of trees, in memory; the same arguments always give the same tree."""
+
+    def without(self, number: int, removed: tuple[int, ...], state: State) -> str | None:
+        """The tree of experiment `number` without changes `removed` of its lineage; None where others stand on them."""
+        ...
+
+    def commit(self, tree: str, number: int, removed: tuple[int, ...], state: State) -> str:
+        """A commit of that tree, for a ledger to keep."""
         ...
 
 

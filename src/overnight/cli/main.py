@@ -7,7 +7,22 @@ from typing import Annotated
 
 import typer
 
-from overnight.cli import check, demo, doctor, finish, fork, init, look, morning, one, redteam, replay, run, stop
+from overnight.cli import (
+    certify,
+    check,
+    demo,
+    doctor,
+    finish,
+    fork,
+    init,
+    look,
+    morning,
+    one,
+    redteam,
+    replay,
+    run,
+    stop,
+)
 from overnight.cli.guard import guarded
 
 BEFORE = "Before bed"
@@ -63,6 +78,7 @@ _VERBS = (
     ("show", one.show, AFTER),
     ("diff", one.diff, AFTER),
     ("report", morning.report, AFTER),
+    ("certify", certify.certify, AFTER),
     ("finish", finish.finish, AFTER),
     ("replay", replay.replay, AFTER),
     ("fork", fork.fork, AFTER),

@@ -12,7 +12,7 @@ from overnight.engine.recorder import Recorder
 from overnight.engine.stop import Stopping
 from overnight.model.contract import Contract, Stop
 from overnight.model.value import Pairs
-from overnight.ports import Agent, Judge, Workspace
+from overnight.ports import Agent, Judge, Surgeon, Workspace
 
 
 class Progress(Protocol):
@@ -28,7 +28,7 @@ class Laboratory:
     """The rooms of one study. `counts` gives loc and diff_lines of a tree; `rested` runs after each experiment.
 
     `empty` is the baseline's tree with every editable file emptied, "" where there is nothing to empty; `despite` are
-    the refusals that the person overrules by name.
+    the refusals that the person overrules by name. Without a `surgeon` nothing is taken out of a candidate.
     """
 
     contract: Contract
@@ -46,6 +46,7 @@ class Laboratory:
     rested: Callable[[], object]
     stopping: Stopping = field(default_factory=Stopping)
     empty: str = ""
+    surgeon: Surgeon | None = None
     despite: tuple[str, ...] = ()
 
     def fresh(self, name: str) -> Path:

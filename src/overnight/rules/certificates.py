@@ -23,8 +23,8 @@ class Certificates:
 
     @property
     def last(self) -> Certificate | None:
-        """The newest certificate, whatever it says."""
-        return self.all[-1] if self.all else None
+        """The newest certificate in the contract's own setting, whatever it says."""
+        return next((made for made in reversed(self.all) if not made.setting), None)
 
     def trials(self) -> tuple[Trial, ...]:
         """Fresh readings since the last certificate, in the order in which their first readings were taken."""
@@ -38,7 +38,7 @@ class Certificates:
     def certified(self, event: Certificate, *, withdrawn: bool) -> None:
         """A certificate was written; of a candidate that is `withdrawn` it is no win."""
         self.all.append(event)
-        if event.level is not Certified.no and not withdrawn:
+        if event.level is not Certified.no and not withdrawn and not event.setting:
             self.win = event
         self._trials.clear()
 

@@ -10,7 +10,7 @@ from overnight.model.event import Certificate
 from overnight.model.experiment import Certified, Measurement
 from overnight.model.state import State
 from overnight.model.step import Fresh
-from overnight.model.value import lookup
+from overnight.model.value import Value, Words, lookup
 from overnight.rules.certificates import BASELINE, BEST
 from overnight.rules.deciding.readings import contract_of, noisy
 from overnight.rules.seeds import derive
@@ -51,24 +51,41 @@ def looks_left(state: State, contract: Contract) -> int | None:
     return contract.holdout.queries - state.counts.holdout_reads
 
 
-def next_fresh(state: State, number: int) -> Fresh | Certificate | None:
-    """The next reading for the certificate of experiment `number`, or the certificate; None = no look is left.
+class Subject(Value, frozen=True, kw_only=True):
+    """What is certified: experiment `number`; with `tree` that tree, made of it by taking changes out.
+
+    `setting` are contract variables that differ from program.md: whether the gain carries over, which is no win.
+    """
+
+    number: int
+    tree: str = ""
+    setting: Words = ()
+
+    def trial(self, side: str) -> str:
+        """The name of its trial of the baseline or of the best."""
+        made = f"@{self.tree[:12]}" if self.tree else ""
+        other = "".join(f"@{name}={value}" for name, value in self.setting)
+        return f"{self.number}{made}{other}/{side if not (made or other) else f'{side}-again'}"
+
+
+def next_fresh(state: State, subject: Subject) -> Fresh | Certificate | None:
+    """The next reading for a certificate, or the certificate; None = no look is left.
 
     Both of a pair get one seed, so that what the seed decides is the same for both; the order alternates.
     """
     contract = contract_of(state)
     taken = {trial.name: trial.runs for trial in state.trials}
-    readings = {name: taken.get(f"{number}/{name}", ()) for name in (BASELINE, BEST)}
+    readings = {name: taken.get(subject.trial(name), ()) for name in (BASELINE, BEST)}
     failed = next((run for runs in readings.values() for run in runs if run.failure is not None), None)
     if failed is None and min(map(len, readings.values())) < pairs_of(state):
         left = looks_left(state, contract)
         if left is not None and left <= 0:
             return None
-        return _next_of_pair(state, number, len(readings[BASELINE]), len(readings[BEST]))
-    return _certificate(state, number, readings[BASELINE], readings[BEST])
+        return _next_of_pair(state, subject, len(readings[BASELINE]), len(readings[BEST]))
+    return _certificate(state, subject, readings[BASELINE], readings[BEST])
 
 
-def _next_of_pair(state: State, number: int, old: int, new: int) -> Fresh:
+def _next_of_pair(state: State, subject: Subject, old: int, new: int) -> Fresh:
     pair = min(old, new)
     order = (BASELINE, BEST) if pair % 2 == 0 else (BEST, BASELINE)
     done = {BASELINE: old, BEST: new}
@@ -76,18 +93,21 @@ def _next_of_pair(state: State, number: int, old: int, new: int) -> Fresh:
     contract = contract_of(state)
     split = CERTIFY if has_holdout(contract) else ""
     seed = derive(state.seed, CERTIFY, state.counts.certificates, pair)
-    read = 0 if name == BASELINE else number
-    return Fresh(
-        number=read, trial=f"{number}/{name}", tree=state.experiments[read].tree, seed=seed, split=split
-    )  # fmt: skip
+    read = 0 if name == BASELINE else subject.number
+    tree = state.experiments[0].tree if name == BASELINE else subject.tree or state.experiments[read].tree
+    return Fresh(number=read, trial=subject.trial(name), tree=tree, seed=seed, split=split)
 
 
-def _certificate(state: State, number: int, old: tuple[Measurement, ...], new: tuple[Measurement, ...]) -> Certificate:
+def _certificate(
+    state: State, subject: Subject, old: tuple[Measurement, ...], new: tuple[Measurement, ...]
+) -> Certificate:
     contract = contract_of(state)
     metric, objective = contract.objective.metric, contract.objective
     pairs = list(zip(_values(old, metric), _values(new, metric), strict=False))
-    night = 1 + state.counts.certificates
-    shown = Certificate(number=number, runs=max(1, len(pairs)), night=night)
+    night = 1 + max((made.night for made in state.certificates), default=0)
+    shown = Certificate(
+        number=subject.number, runs=max(1, len(pairs)), night=night, tree=subject.tree, setting=subject.setting
+    )
     failed = next((run.failure for run in (*old, *new) if run.failure is not None), None)
     if failed is not None or not pairs:
         note = f"a reading failed: {failed.detail}" if failed else f"{metric} was not measured"

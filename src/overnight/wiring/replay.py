@@ -12,12 +12,11 @@ from overnight.model.contract import Contract
 from overnight.model.event import Noted
 from overnight.model.experiment import Measurement
 from overnight.model.state import State
-from overnight.model.value import Words
 from overnight.rules.replay import Replayed, compare, source_of
 from overnight.rules.said import signs
 from overnight.wiring.options import Options
 from overnight.wiring.record import append
-from overnight.wiring.rooms import Rooms, box_for, build_rooms
+from overnight.wiring.rooms import Rooms, box_for, build_rooms, require_same
 from overnight.wiring.site import Site, scratch_folder
 from overnight.wiring.tracked import Tracked
 
@@ -48,7 +47,7 @@ def replay(site: Site, state: State, options: Options, number: int, reading: int
         scratch.mkdir(parents=True, mode=0o700)
         try:
             rooms = build_rooms(site, options, contract, tracked, scratch)
-            _require_same(state.seals, rooms.seals)
+            require_same(state.seals, rooms.seals)
             tree = source_of(state, number).tree
             fresh = _measure(rooms.judge(state.tree), rooms, tree, recorded.seed, state.tree)
         finally:
@@ -76,16 +75,6 @@ def _recorded(state: State, number: int, reading: int) -> Measurement:
 def _contract(state: State) -> Contract:
     assert state.contract is not None  # noqa: S101 - what was read was read under a contract
     return state.contract
-
-
-def _require_same(then: Words, now: Words) -> None:
-    before, after = dict(then), dict(now)
-    changed = sorted(name for name in {*before, *after} if before.get(name) != after.get(name))
-    if changed:
-        raise UsageError(
-            f"what the judge reads is not what it was when the study began ({', '.join(changed[:5])}), so a number of "
-            "then cannot come back: restore it and run this again, or begin a new segment with `overnight run`"
-        )
 
 
 def _measure(judge: CommandJudge, rooms: Rooms, tree: str, seed: int, base: str) -> Measurement:

@@ -140,3 +140,18 @@ def required_tier(contract: Contract, platform: str) -> Tier:
     if platform == "darwin" and "isolation" not in contract.written:
         return Tier.fs_net
     return contract.isolation.require
+
+
+def require_same(then: Words, now: Words) -> None:
+    """Refuse to measure again when data, hidden files or environments are not those of the record.
+
+    Raises:
+        UsageError: naming what changed.
+    """
+    before, after = dict(then), dict(now)
+    changed = sorted(name for name in {*before, *after} if before.get(name) != after.get(name))
+    if changed:
+        raise UsageError(
+            f"what the judge reads is not what it was when the study began ({', '.join(changed[:5])}), so a number of "
+            "then cannot come back: restore it and run this again, or begin a new segment with `overnight run`"
+        )
