@@ -29,14 +29,14 @@ from overnight.errors import MachineError
 from overnight.model.box import Box, Completed, Coverage, Limits
 from overnight.model.contract import Tier
 from overnight.ports import Running
+from overnight.sandbox.cgroups import own_paths
 from overnight.sandbox.creation import SHARED_MEMORY, TEMPORARY, arguments, variables
 from overnight.sandbox.engines import Engine, find, prepare
 from overnight.sandbox.holding import Watchdog
 from overnight.sandbox.kernel import pick_cores
 from overnight.sandbox.meters import devices, tmpfs_bytes
-from overnight.sandbox.processes import Process, children, counter, executed_seconds, read, tree
+from overnight.sandbox.processes import Process, children, counter, read, tree
 from overnight.sandbox.refused import NotHereError
-from overnight.sandbox.taskclock import TaskClock
 from overnight.sandbox.watch import Stopped, Totals, Used, Watched
 
 START_SECONDS = 30.0
@@ -209,10 +209,8 @@ class Contained:
         self.exit_fd: int | None = None
         self.exit_fd, self._first = told
         self._host_devices = devices(OWN)
-        # The engine tells of the first process when the command may already run: each that is there gets a clock.
-        there = [process.pid for process in self.processes(None)]
-        self._before = sum(map(executed_seconds, there))
-        self._clocks = [TaskClock(pid) for pid in (self._first, *there) if pid]
+        # What the engine needs to set the container up is in the group's account too.
+        self._before = self._spent = group_seconds(self._first)
         self._orders: list[subprocess.Popen[bytes]] = []
         self._killed = False
         self._code = 0
@@ -243,8 +241,9 @@ class Contained:
         return False
 
     def clocked(self) -> float:
-        """By the task clocks of the command and of what it had started when they were set up."""
-        return self._before + sum(clock.seconds() for clock in self._clocks)
+        """By the account of the container's control group, which is gone with its first process: the last one seen."""
+        self._spent = max(self._spent, group_seconds(self._first))
+        return self._spent - self._before
 
     def terminate(self) -> None:
         """SIGTERM for the first process, which hands it on to the command."""
@@ -291,14 +290,29 @@ class Contained:
 
     def close(self) -> None:
         """Give back what is left."""
-        for clock in self._clocks:
-            clock.close()
         if self.exit_fd is not None:
             os.close(self.exit_fd)
             self.exit_fd = None
         if self._leash is not None:
             leash, self._leash = self._leash, None
             _let_go(leash, done=False)
+
+
+def group_seconds(first: int) -> float:
+    """CPU seconds of all that ever lived in the control group of the process `first`; 0 when it is ours, or unknown."""
+    ours = own_paths()
+    for line in read(f"/proc/{first}/cgroup").decode(errors="replace").splitlines():
+        _, controllers, path = line.split(":", 2)
+        names = controllers.split(",")
+        if path == "/" or ours.get(names[0]) == path:
+            continue
+        if "cpuacct" in names:
+            return int(read(f"/sys/fs/cgroup/cpuacct{path}/cpuacct.usage") or 0) / 1e9
+        if names == [""]:
+            spent = counter(read(f"/sys/fs/cgroup{path}/cpu.stat"), b"usage_usec") / 1e6
+            if spent:
+                return spent
+    return 0.0
 
 
 class _Watchdog(Watchdog):
@@ -310,6 +324,7 @@ class _Watchdog(Watchdog):
 
     def look(self, now: float) -> Stopped:
         """One look at the control group, then at every process."""
+        self._boxed.clocked()
         return "memory" if self._boxed.killed_for_memory() else super().look(now)
 
     def conclude(self, used: Used, code: int, now: float) -> Totals:

@@ -9,8 +9,8 @@ from collections.abc import Sequence
 
 from overnight.model.box import Limits
 from overnight.sandbox.cgroups import Account, GoneError, Group
-from overnight.sandbox.meters import CpuMeter, DiskMeter, MemoryMeter
-from overnight.sandbox.processes import out_of_memory_kills
+from overnight.sandbox.meters import CpuMeter, DiskMeter, MemoryMeter, memory_device, nameless_bytes
+from overnight.sandbox.processes import Process, out_of_memory_kills
 from overnight.sandbox.watch import Stopped, Totals, Tree, Used
 
 WALK_PERIOD = 0.1
@@ -25,7 +25,7 @@ class Watchdog:
     def __init__(self, tree: Tree, limits: Limits, folders: Sequence[str]) -> None:
         self._tree = tree
         self._limits = limits
-        self._memory = MemoryMeter(limits.memory)
+        self._memory = MemoryMeter(limits.memory, self._files_in_memory)
         self._cpu = CpuMeter()
         self._disk = DiskMeter(limits.disk, folders, tree.temporary_bytes)
         self._out_of_memory = out_of_memory_kills()
@@ -42,6 +42,12 @@ class Watchdog:
         if limits.cpu_seconds is not None and max(self._cpu.seconds, self._tree.clocked()) > limits.cpu_seconds:
             return "cpu"
         return "disk" if self._disk.observe(processes, now) else ""
+
+    def _files_in_memory(self, processes: Sequence[Process]) -> int:
+        """Temporary file systems, and files without a name."""
+        device = memory_device()
+        nameless = 0 if device is None else nameless_bytes(processes, device)
+        return self._tree.temporary_bytes() + nameless
 
     def conclude(self, used: Used, code: int, now: float) -> Totals:
         """The larger of the kernel's account and ours; a kill for want of memory is told by a counter of others too."""

@@ -6,56 +6,75 @@ import stat
 import time
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
+from functools import lru_cache
 
 from overnight.errors import MachineError
 from overnight.sandbox.processes import Process, lives, proportional
 
 INODE_BYTES = 256
 DISK_PERIOD = 0.1
+FILES_PERIOD = 0.1
 CLOSED = (errno.EACCES, errno.EPERM, errno.ENAMETOOLONG, errno.ELOOP)
 
 
 class MemoryMeter:
-    """Memory held by the whole tree at its worst moment, in bytes.
+    """Memory held by the whole tree at its worst moment, in bytes: of its processes, and of its files in memory.
 
     The resident sizes of forked processes count their shared pages again and again. They are an upper bound, so
     they clear a tree cheaply; proportional sizes, which walk the page tables, are read only when that bound would
     convict the tree or set a new peak, and never for more than a small part of the time. What was shared at one
     moment says nothing about the next: between two such readings only what one process holds can be a new peak.
+
+    `files` counts the bytes of files that the tree holds in memory, asked every 0.1 s, less often when it is expensive.
+    A page of such a file that a process has mapped is in its size already, and counts once.
     """
 
-    def __init__(self, limit: int | None) -> None:
+    def __init__(self, limit: int | None, files: Callable[[Sequence[Process]], int] = lambda _: 0) -> None:
         self.peak = 0
         self._limit = limit
         self._shared = 1.0
         self._not_before = 0.0
+        self._files = files
+        self._in_files = 0
+        self._files_not_before = 0.0
 
     def observe(self, processes: Sequence[Process], now: float) -> bool:
         """Take one reading at monotonic time `now`; True when the tree certainly holds more than the limit."""
+        self._count_files(processes, now)
         resident = sum(process.resident for process in processes)
-        over = self._limit is not None and resident > self._limit
-        if len(processes) < 2:
+        over = self._limit is not None and resident + self._in_files > self._limit
+        if len(processes) < 2 and not self._in_files:
             self.peak = max(self.peak, resident)
             return over
-        if now < self._not_before or not (over or resident * self._shared > self.peak * 1.05):
-            self.peak = max(self.peak, *(process.resident for process in processes))
+        if now < self._not_before or not (over or resident * self._shared + self._in_files > self.peak * 1.05):
+            self.peak = max([self.peak, *(process.resident for process in processes)])
             return False
         begun = time.monotonic()
-        held = held_together(processes)
+        held, mapped = held_together(processes)
         self._shared = min(1.0, held / max(resident, 1))
+        self._in_files = self._files(processes)
+        held += max(0, self._in_files - mapped)
         self._not_before = now + (5 if over else 30) * (time.monotonic() - begun)
         self.peak = max(self.peak, held)
         return self._limit is not None and held > self._limit
 
+    def _count_files(self, processes: Sequence[Process], now: float) -> None:
+        if now >= self._files_not_before:
+            begun = time.monotonic()
+            self._in_files = self._files(processes)
+            self._files_not_before = now + max(FILES_PERIOD, 100 * (time.monotonic() - begun))
 
-def held_together(processes: Sequence[Process]) -> int:
-    """Bytes that `processes` hold together, pages that they share counted once; at most what it was at one moment.
+
+def held_together(processes: Sequence[Process]) -> tuple[int, int]:
+    """Bytes that `processes` hold together, pages that they share counted once, and how much of it are mapped files in
+    memory; at most what it was at one moment.
 
     Whoever dies while the sizes are read leaves what it shared to the others, whose sizes grow with it: only those
     that live on when all were read are counted.
     """
     sizes = [proportional(process) for process in processes]
-    return sum(size for size, process in zip(sizes, processes, strict=True) if size and lives(process))
+    alive = [size for size, process in zip(sizes, processes, strict=True) if size.held and lives(process)]
+    return sum(size.held for size in alive), sum(size.files for size in alive)
 
 
 class CpuMeter:
@@ -150,8 +169,8 @@ def _blocks(place: str) -> int:
     return 0
 
 
-def nameless_bytes(processes: Iterable[Process]) -> int:
-    """Bytes of deleted files and memory files that `processes` hold open, each counted once."""
+def nameless_bytes(processes: Iterable[Process], device: int | None = None) -> int:
+    """Bytes of deleted files and memory files that `processes` hold open, each counted once; of `device` alone."""
     held: dict[tuple[int, int], int] = {}
     for process in processes:
         folder = f"/proc/{process.pid}/fd"
@@ -164,9 +183,21 @@ def nameless_bytes(processes: Iterable[Process]) -> int:
                 info = os.stat(f"{folder}/{name}")  # noqa: PTH116 - same
             except OSError:
                 continue
-            if info.st_nlink == 0 and stat.S_ISREG(info.st_mode):
+            if info.st_nlink == 0 and stat.S_ISREG(info.st_mode) and device in (None, info.st_dev):
                 held[info.st_dev, info.st_ino] = info.st_blocks * 512
     return sum(held.values())
+
+
+@lru_cache(maxsize=1)
+def memory_device() -> int | None:
+    """The device on which files lie that have no name but a descriptor (memfd_create); None where there are none."""
+    if not hasattr(os, "memfd_create"):
+        return None
+    descriptor = os.memfd_create("device", os.MFD_CLOEXEC)
+    try:
+        return os.fstat(descriptor).st_dev
+    finally:
+        os.close(descriptor)
 
 
 def tmpfs_bytes(pid: int, paths: Iterable[str], elsewhere: frozenset[int]) -> int:

@@ -93,16 +93,27 @@ def tree(roots: Iterable[int], at_most: int | None = None) -> list[Process]:
     return found
 
 
-def proportional(process: Process) -> int:
-    """Bytes held by `process` where a page shared by n processes counts 1/n; its resident size if we may not look.
+class Size(NamedTuple):
+    """Bytes in memory where a page shared by n processes counts 1/n: all, and those of mapped files in memory."""
+
+    held: int
+    files: int = 0
+
+
+def proportional(process: Process) -> Size:
+    """What `process` holds; its resident size if we may not look closer.
 
     0 when it is dead or dying: then it has given its memory back, whatever it held when it was last seen.
     """
-    for line in read(f"/proc/{process.pid}/smaps_rollup").splitlines():
-        if line.startswith(b"Pss:"):
-            return int(line.split()[1]) * 1024
+    table = {
+        line.split()[0]: int(line.split()[1]) * 1024
+        for line in read(f"/proc/{process.pid}/smaps_rollup").splitlines()
+        if line.startswith((b"Pss:", b"Pss_Shmem:"))
+    }
+    if b"Pss:" in table:
+        return Size(table[b"Pss:"], table.get(b"Pss_Shmem:", 0))
     now = look(process.pid)
-    return now.resident if now is not None and lives(process, now) else 0
+    return Size(now.resident) if now is not None and lives(process, now) else Size(0)
 
 
 def lives(process: Process, now: Process | None = None) -> bool:
