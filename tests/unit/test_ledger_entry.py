@@ -1,16 +1,19 @@
 import unicodedata
+from typing import get_args
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from overnight.ledger.entry import compose, events_of, headline, parse, root
+from overnight.ledger.entry import _LINES, compose, events_of, headline, parse, root
 from overnight.model.contract import Contract, Objective
 from overnight.model.event import (
     Adopted,
     Asked,
     Certificate,
     Closed,
+    Event,
+    Gated,
     HoldoutRead,
     Judged,
     Measured,
@@ -51,6 +54,8 @@ def note(text="hm"):
         (Judged(number=0, outcome=Outcome.baseline, reason="r", value=2.5), "baseline #0: 2.5"),
         (Judged(number=7, outcome=Outcome.crash, reason="it ended with 1"), "crash #7: it ended with 1"),
         (Promoted(number=7, commit="c"), "best so far: #7"),
+        (Gated(number=7, against=3, passed=True), "gate: #7 passed"),
+        (Gated(number=7, against=3, passed=False), "gate: #7 did not pass"),
         (HoldoutRead(split="certify", number=7), "holdout certify read for #7"),
         (Certificate(number=7), "certificate of #7: no"),
         (Adopted(number=7, peer="ann", commit="c"), "adopted #7 from ann"),
@@ -62,6 +67,10 @@ def note(text="hm"):
 )
 def test_every_event_has_a_line_for_people(event, line):
     assert headline((event,)) == line
+
+
+def test_no_event_was_forgotten():
+    assert set(_LINES) == set(get_args(Event))
 
 
 def test_the_verdict_speaks_for_its_group():
