@@ -161,7 +161,7 @@ def test_drift_is_called_so():
 
 def test_a_metric_that_never_moves_is_called_so():
     text = said(night(terms(), [1.0] * 10), "constant")
-    assert "all of 10 different candidates" in text
+    assert "All of 10 different candidates" in text
     assert "check --measure" in text
     assert said(night(terms(), [1.0] * 8), "constant") == ""
     assert said(night(terms(), [*[1.0] * 9, 1.1]), "constant") == ""

@@ -159,14 +159,6 @@ def test_a_self_reported_number_without_bounds_is_a_warning():
     assert codes({"objective": Objective(metric="loc")}) == []
 
 
-@pytest.mark.parametrize(
-    ("noise", "least", "expected"), [(0.2, 0.1, ["noisy"]), (0.1, 0.1, []), (None, 0, []), (0.0, 0, [])]
-)
-def test_noise_above_the_smallest_gain_is_a_warning(noise, least, expected):
-    objective = Objective(metric="loss", bounds=(0, 9), min_effect=least)
-    assert codes({"objective": objective}, noise=noise) == expected
-
-
 def test_a_pattern_without_files_is_an_error_because_nothing_could_be_sealed():
     keys = {"data": ("data/**", "seen/**"), **SCORED}
     (problem,) = found(keys, data_counts={"data/**": 0, "seen/**": 3})

@@ -15,8 +15,7 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
     are the paths matched by `hide` that git knows, now or in history, each with the newest commit that holds it.
     `data_counts` and `hide_counts` give the number of files on disk for each pattern of `data` and `hide`; a pattern
     that is absent was not counted. `shown_hidden` gives for a pattern of `data` the one of `hide` that names one of
-    its files on disk too. `noise` is the standard deviation of repeated readings in the metric's unit, None while
-    unknown. `places` is what `program.places` gave for the file.
+    its files on disk too. `places` is what `program.places` gave for the file.
     """
 
     file: str = "program.md"
@@ -29,5 +28,4 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
     links: Mapping[str, str] = msgspec.field(default_factory=dict)
     submodules: tuple[str, ...] = ()
     pointers: tuple[str, ...] = ()
-    noise: float | None = None
     places: Mapping[str, tuple[int, int]] = msgspec.field(default_factory=dict)

@@ -38,7 +38,6 @@ def lint(contract: Contract, facts: Facts, *, matches: Matches) -> tuple[Problem
     inspector.contradictions()
     inspector.checkout()
     inspector.patterns()
-    inspector.noise()
     if contract.inferred:
         inspector.open_holes()
     return tuple(sorted(inspector.problems, key=lambda problem: (problem.severity != "error", problem.line)))
@@ -246,16 +245,6 @@ class _Inspector:
                     message = f"`{pattern}` in `{key}` matches no file on this machine."
                     fix = f"Paths count from {self._contract.program}'s folder: correct it, or prepare the files first."
                     self._add("empty-pattern", message, at=f"{key}.{index}", fix=fix)
-
-    def noise(self) -> None:
-        """A gain that counts is larger than the judge's own noise."""
-        noise, least = self._facts.noise, self._contract.objective.min_effect
-        if noise is not None and noise > least:
-            message = (
-                f"readings of the same code differ by {noise:.3g} (standard deviation), `min_effect` is only {least:g}."
-            )
-            self._warn("noisy", message, at="min_effect",
-                      fix=f"Write `min_effect: {2 * noise:.2g}`, or make the judge steadier.")  # fmt: skip
 
     def open_holes(self) -> None:
         """What a judge inside the candidate's process cannot prevent, each by name."""

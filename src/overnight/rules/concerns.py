@@ -143,7 +143,8 @@ def _constant(state: State, contract: Contract, _found: Calibration) -> Iterator
             if len(values) > 1:
                 return
     if len(trees) > _SAME:
-        text = f"{contract.objective.metric} is {next(iter(values)):.6g} for all of {len(trees)} different candidates"
+        value = next(iter(values))
+        text = f"all of {len(trees)} different candidates have the same {contract.objective.metric}, {value:.6g}"
         remedy = (
             "Either nothing that was tried matters, or what is measured is not what is edited: `overnight check "
             "--measure` breaks the code on purpose and looks."
@@ -209,7 +210,9 @@ def _holdout(state: State, contract: Contract, found: Calibration) -> Iterator[C
 def _silent(state: State, contract: Contract, _found: Calibration) -> Iterator[Concern]:
     read = any(run.failure is None for item in state.experiments[:1] for run in item.readings)
     if contract.keep.early_stop and read and kept_curves(state) is None:
-        text = "keep.early_stop is on, but the unchanged code printed fewer than three points of progress"
+        text = (
+            "early stopping (keep.early_stop) is on, but the unchanged code printed fewer than three points of progress"
+        )
         remedy = "No run is ended early: let the judge print lines `PROGRESS step value` on its way."
         yield Concern(code="silent", text=text, next=remedy)
 

@@ -13,6 +13,7 @@ from overnight.model.problem import Problem
 from overnight.program import lint, parse
 from overnight.rules.scope import matches
 from overnight.wiring.commands import commands_of
+from overnight.wiring.concerned import warnings_of
 from overnight.wiring.environments import environments
 from overnight.wiring.facts import gather_facts
 from overnight.wiring.options import Options
@@ -74,7 +75,7 @@ def inspect_contract(site: Site, options: Options) -> Loaded:
     commit, tree = site.repository.head()
     dirty = site.repository.dirty()
     problems = (*_problems(site, options, contract, text, tree), *box_problem(site, options, contract, text))
-    problems = _in_order((*problems, *_uncommitted(site, contract, dirty)))
+    problems = _in_order((*problems, *_uncommitted(site, contract, dirty), *warnings_of(site, contract, text)))
     return Loaded(contract, text, commit, tree, dirty, problems, tuple(problem.text() for problem in problems), ())
 
 

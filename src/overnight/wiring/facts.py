@@ -5,13 +5,9 @@ from pathlib import Path
 
 from overnight.errors import UsageError
 from overnight.judge.files import listing, matched, place
-from overnight.model.contract import Contract, Objective
-from overnight.model.event import Measured, Opened
-from overnight.model.experiment import Measurement
-from overnight.model.value import lookup
+from overnight.model.contract import Contract
 from overnight.program import Facts, places
 from overnight.program.commands import files_named
-from overnight.rules.noise import sigma
 from overnight.rules.scope import REGULAR, editable
 from overnight.wiring.commands import keyed_commands
 from overnight.wiring.site import Site
@@ -60,7 +56,6 @@ def gather_facts(site: Site, contract: Contract, text: str, tree: str) -> Facts:
             for path, entry in tracked.items()
             if entry.size in _POINTER_SIZES and _text(site, tree, prefix + path).startswith(_POINTER)
         ),
-        noise=_noise(site, contract),
         places=places(text),
     )
 
@@ -103,18 +98,3 @@ def _counts(site: Site, contract: Contract) -> tuple[dict[str, dict[str, int]], 
 def _is_editable(contract: Contract, root: Path, path: str) -> bool:
     inside = path.startswith(f"{root}/")
     return inside and editable(contract, path[len(str(root)) + 1 :])
-
-
-def _noise(site: Site, contract: Contract) -> float | None:
-    """The scatter of the last segment's baseline, found without folding all that came after it."""
-    objective: Objective | None = None
-    readings: list[Measurement] = []
-    for _, events in site.ledger.read():
-        for event in events:
-            if isinstance(event, Opened):
-                objective, readings = event.contract.objective, []
-            elif isinstance(event, Measured) and event.number == 0 and not (event.measurement.split or event.crafted):
-                readings.append(event.measurement)
-    if objective is None or objective != contract.objective:
-        return None
-    return sigma([value for run in readings if (value := lookup(run.values, objective.metric)) is not None])
