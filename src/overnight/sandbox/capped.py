@@ -32,7 +32,7 @@ LACKS = (
 # bwrap's init lives in the group beside the command.
 INIT = 1
 # So long after a box has been put into its group, the kernel puts the next one into its own without a wait.
-WARM_SECONDS = 0.015
+WARM_SECONDS = 0.02
 
 
 class Capped:
