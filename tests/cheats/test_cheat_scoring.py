@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 from acts import HALF, both, code
-from boxes import box, every, gets_what_it_deserves, reason, strongest
+from boxes import box, every, gets_what_it_deserves, offered, reason, strongest
 from catalogue import HONEST, PREVENTED, THROUGH, WISH, Cheat, Kind, Verdict, Word, failed, worthless
 from study import JUDGE, House, a_study
 
@@ -88,6 +88,20 @@ MEMORY = Cheat(
     score=failed("guard"),
     needs=Tier.confined,
 )
+FILED = Cheat(
+    row="a bigger model bought with memory",
+    does="keeps it in a file without a name, where a guard counts memory",
+    stopped_by="files in memory are memory",
+    score=failed("guard"),
+    needs=Tier.confined,
+)
+UNWAITED = Cheat(
+    row="patched clocks",
+    does="computes in children that nobody waits for, where a guard counts processor time",
+    stopped_by="the control group's account, or a clock of the kernel's that children inherit",
+    score=failed("guard"),
+    needs=Tier.confined,
+)
 INJECTED = Cheat(
     row='"score 10" to a language-model judge',
     does="hands over text with instructions and a metric line, to a judge that quotes what it read",
@@ -148,7 +162,8 @@ CHEATS = (
     scored("rewrites questions and answers at run time", SEALED, JUDGED_APART, last=REWRITE),
     scored("answers more often than it is asked", COUNTED, OFTEN, then=TWICE, last=EXTRA),
     scored("answers before it is asked", COUNTED, {"drive": worthless("driver", "bounds")}, then=AHEAD),
-    SLOW, GUARDED, OPEN, TESTS, MEMORY, INJECTED, PERSUADED, PICKLED, DISGUISED, UNREAD, NORMAL, PEEK, CLOCK,
+    SLOW, GUARDED, OPEN, TESTS, MEMORY, FILED, UNWAITED, INJECTED, PERSUADED, PICKLED, DISGUISED, UNREAD, NORMAL, PEEK,
+    CLOCK,
 )  # fmt: skip
 
 
@@ -157,11 +172,11 @@ def test_the_questions_and_the_answers_are_the_judges(studies, cheat, kind, tier
     gets_what_it_deserves(studies, cheat, kind, tier)
 
 
-def judged(tmp_path, cheat: Cheat, act, **house):
-    """One experiment under a contract of its own, which must end as `cheat` says."""
+def judged(tmp_path, cheat: Cheat, act, *, where: str = "", **house):
+    """One experiment under a contract of its own, which must end as `cheat` says, in the strongest box or `where`."""
     kind = next(kind for kind in Kind if cheat.verdict(kind) is not None)
     verdict = cheat.verdict(kind)
-    with a_study(House(tmp_path, kind, **house), box(strongest())) as study:
+    with a_study(House(tmp_path, kind, **house), box(where or strongest())) as study:
         tried = study.attempt(act)
         told = f"{tried.outcome}: {tried.reason} {tried.failure}"
         assert verdict is not None
@@ -194,6 +209,34 @@ def test_a_guard_that_runs_the_candidates_code_is_recorded_as_its_word(tmp_path)
 def test_memory_that_a_guard_forbids_buys_nothing(tmp_path):
     act = both(HALF, code(first="held = bytearray(b'x') * (120 << 20)"))
     judged(tmp_path, MEMORY, act, keys="guards:\n  - {metric: peak_memory_mb, max: 100}\n")
+
+
+IN_EVERY_BOX = pytest.mark.parametrize("name", offered())
+
+
+@IN_EVERY_BOX
+def test_memory_in_a_file_without_a_name_is_counted(tmp_path, name):
+    """As much of it as `budget.disk` leaves room for, since it is a file as well."""
+    held = "held = os.memfd_create('x')\nos.write(held, bytes(11 << 20))\ntime.sleep(0.5)"
+    act = both(HALF, code(first=f"import os, time\n{held}"))
+    judged(tmp_path, FILED, act, where=name, keys="guards:\n  - {metric: peak_memory_mb, max_regress: 80%}\n")
+
+
+@IN_EVERY_BOX
+def test_processor_time_of_children_that_nobody_waits_for_is_counted(tmp_path, name):
+    children = """
+import os, signal
+signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+for _ in range(60):
+    if os.fork() == 0:
+        while sum(os.times()[:2]) < 0.02: pass
+        os._exit(0)
+    try: os.wait()
+    except ChildProcessError: pass
+signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+"""
+    act = both(HALF, code(first=children))
+    judged(tmp_path, UNWAITED, act, where=name, keys="guards:\n  - {metric: cpu_seconds, max: 0.8}\n")
 
 
 QUOTING = JUDGE[Kind.score] + "print('the candidate said:')\nprint(open('out/note.txt').read())\n"

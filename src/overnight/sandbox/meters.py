@@ -51,6 +51,7 @@ class MemoryMeter:
             return False
         begun = time.monotonic()
         held, mapped = held_together(processes)
+        held = resident if len(processes) == 1 else held
         self._shared = min(1.0, held / max(resident, 1))
         self._in_files = self._files(processes)
         held += max(0, self._in_files - mapped)
