@@ -51,11 +51,6 @@ class Conductor:
         """The next step once no more proposals are asked for; None = the best is chosen."""
         return self._publication(state) or self.decision.closing(state)
 
-    def named(self, state: State) -> str:
-        """Which policy is at work: always the same."""
-        del state
-        return self.name
-
     def _publication(self, state: State) -> Read | Bit | Publish | None:
         publication = self.decision.publish(state)
         if publication is None:
@@ -114,6 +109,7 @@ class Auto:
     long: Conductor
     short: Conductor
     horizon: int | None
+    name: str = "auto"
 
     def step(self, state: State, known: Known) -> Step:
         """The next step of a study whose baseline was judged."""
@@ -122,10 +118,6 @@ class Auto:
     def closing(self, state: State) -> Read | Bit | Publish | None:
         """The next step once no more proposals are asked for; None = the best is chosen."""
         return self._now(state).closing(state)
-
-    def named(self, state: State) -> str:
-        """Which policy is at work."""
-        return f"auto ({self._now(state).named(state)})"
 
     def _now(self, state: State) -> Conductor:
         few = self.horizon is not None and self.horizon < FEW

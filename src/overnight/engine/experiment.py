@@ -57,7 +57,7 @@ def perform(lab: Laboratory, step: Read | Propose | Conclude | Bit | Publish) ->
         _read(lab, step)
         return ""
     state = lab.recorder.state
-    events = events_of(step, state, agent=lab.agent_name, policy=lab.conductor.named(state))
+    events = events_of(step, state, agent=lab.agent_name, policy=lab.conductor.name)
     if isinstance(step, Propose):
         lab.recorder.flush()
         if step.number == len(state.experiments):

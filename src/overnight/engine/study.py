@@ -15,6 +15,7 @@ from overnight.model.state import State
 from overnight.model.step import Enough
 from overnight.rules.budget import Spending, exhausted
 from overnight.rules.certify import due, pairs_of
+from overnight.rules.gate import widened
 
 _FRUITLESS = 25
 _FAILURES = 5
@@ -31,7 +32,7 @@ def run_study(lab: Laboratory) -> State:
             the agent cannot work at all.
     """
     started = lab.monotonic()
-    lab.recorder.note("started", f"{lab.agent_name}, policy {lab.conductor.named(lab.recorder.state)}")
+    lab.recorder.note("started", f"{lab.agent_name}, policy {lab.conductor.name}")
     measure_baseline(lab)
     refuse_blind_judge(lab)
     concerned = Concerned()
@@ -75,7 +76,7 @@ def _over(lab: Laboratory, started: float) -> str:
     if lab.stopping.asked:
         return "stopped on request"
     spending = Spending(stop=lab.stop, elapsed=lab.monotonic() - started, reserve=_reserve(state))
-    return exhausted(state, spending) or _fruitless(lab, state)
+    return exhausted(state, spending) or widened(state, lab.contract) or _fruitless(lab, state)
 
 
 def _reserve(state: State) -> float:

@@ -9,6 +9,7 @@ from overnight.model.contract import Contract
 from overnight.model.experiment import Measurement
 from overnight.model.state import Experiment, State
 from overnight.model.step import Bit, Enough, Read
+from overnight.model.value import lookup
 from overnight.rules.scale import scale_of
 from overnight.rules.seeds import derive
 
@@ -70,3 +71,38 @@ def _better(contract: Contract, best: Experiment, challenger: Experiment, split:
 
 def _reading(experiment: Experiment, split: str) -> Measurement | None:
     return next((run for run in reversed(experiment.holdout) if run.split == split), None)
+
+
+def gap(state: State, contract: Contract) -> float | None:
+    """How much more the search says the best has gained than the gate says, as a fraction of the baseline's size.
+
+    Both are gains over the unchanged code, the gate's on the part of its data that both were last read on. None while
+    there is nothing to compare, or the baseline is 0.
+    """
+    baseline, best = state.baseline, state.best
+    if baseline is None or best is None or best.number == 0 or not baseline.value or best.value is None:
+        return None
+    splits = [run.split for run in best.holdout if run.split.startswith(GATE)]
+    metric, gains = contract.objective.metric, []
+    for split in reversed(splits):
+        readings = [_reading(item, split) for item in (baseline, best)]
+        values = [lookup(reading.values, metric) for reading in readings if reading is not None]
+        old, new = values if len(values) == 2 else (None, None)
+        if old is not None and new is not None:
+            gains.append(contract.objective.gain(old, new))
+            break
+    if not gains:
+        return None
+    return (contract.objective.gain(baseline.value, best.value) - gains[0]) / abs(baseline.value)
+
+
+def widened(state: State, contract: Contract) -> str:
+    """Why the study ends because it learns the search's data by heart, as a sentence; "" = it does not."""
+    limit = contract.holdout.max_gap if contract.holdout is not None else None
+    found = gap(state, contract) if limit is not None else None
+    if limit is None or found is None or found <= limit:
+        return ""
+    return (
+        f"the search's gain exceeds the gate's by {100 * found:.3g} % of the baseline, more than max_gap "
+        f"({100 * limit:.3g} %): what is found now fits the search's data alone"
+    )
