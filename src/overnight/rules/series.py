@@ -6,7 +6,7 @@ from decimal import Decimal
 from itertools import accumulate, pairwise
 from statistics import median
 
-LATEST = 200
+LATEST = 100
 FEWEST = 6
 FEWEST_GROUPED = 5
 _MONOTONE = 2.807

@@ -89,6 +89,8 @@ def reference(state: State, number: int) -> Reference:
 
 def explained(state: State, number: int, verdict: Verdict) -> Verdict:
     """`verdict` on experiment `number`, with a word on readings that disagree about a guard."""
+    if not contract_of(state).guards:
+        return verdict
     said = disagreement(contract_of(state), state.experiments[number].readings, reference(state, number).values)
     return replace(verdict, reason=f"{verdict.reason}; {said}") if said else verdict
 
