@@ -8,6 +8,9 @@ from judge_room import SECONDS, JudgeRoom
 from overnight.judge.progress import progress_in
 from overnight.model.contract import Drive
 from overnight.model.experiment import Trust
+from overnight.sandbox.bubblewrap import Bubblewrap
+from overnight.sandbox.none import Unboxed
+from overnight.wiring.tracked import Tracked
 
 STEPS = "for step in 1 2 3 4 5; do echo PROGRESS $step 0.$step; done\necho loss: 1.5\n"
 ENDLESS = "echo PROGRESS 1 9.5\nsleep 60\necho loss: 1\n"  # the shape of a run that nothing else would end in time
@@ -39,8 +42,8 @@ def test_a_long_curve_is_bounded():
     assert points[-1] == (4999.0, 1.0)
 
 
-def measured(room, train, ask, **keys):
-    judge = room.judge(room.contract(**keys))
+def measured(room, train, ask, sandbox=None, **keys):
+    judge = room.judge(room.contract(**keys), sandbox)
     return judge.measure(room.candidate({"train.sh": train}), 7, "", ask=ask)
 
 
@@ -65,6 +68,45 @@ def test_a_hopeless_run_is_ended_with_the_sentence_as_its_failure(room):
     assert found.values == ()
     assert found.progress == ((1.0, 9.5),)
     assert heard == [((1.0, 9.5),)]
+
+
+class Deaf:
+    """A box of somebody else's, whose output cannot be read while it runs."""
+
+    def __init__(self, sandbox):
+        self.covers, self._start = sandbox.covers, sandbox.start
+
+    def start(self, box):
+        return Plain(self._start(box))
+
+
+class Plain:
+    def __init__(self, running):
+        self.wait, self.kill = running.wait, running.kill
+
+
+@pytest.mark.parametrize("kind", [Unboxed, lambda: Tracked(Bubblewrap())])
+def test_a_hopeless_run_is_ended_in_any_box(room, kind):
+    found = measured(room, ENDLESS, lambda _points: "it is hopeless", kind(), run="sh train.sh")
+    assert found.failure.code == "hopeless"
+
+
+def test_a_box_that_cannot_be_overheard_runs_to_its_end_and_its_progress_is_known_then(room):
+    asked = []
+    found = measured(room, STEPS, asked.append, Deaf(Bubblewrap()), run="sh train.sh")
+    assert (found.failure, asked) == (None, [])
+    assert len(found.progress) == 5
+
+
+def test_a_person_who_cancels_is_not_called_a_hopeless_run(room):
+    judge = room.judge(room.contract(run="sh train.sh"))
+
+    def ask(_points):
+        judge.cancel()
+        return "it is hopeless"
+
+    found = judge.measure(room.candidate({"train.sh": ENDLESS}), 7, "", ask=ask)
+    assert found.failure.code == "cancelled"
 
 
 def test_the_judge_of_a_driven_candidate_is_heard_and_the_candidate_is_not(room):
