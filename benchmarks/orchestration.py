@@ -16,7 +16,7 @@ import time
 from pathlib import Path
 
 from history import BLOB, COMMIT, TREE, append_packed, packed_object
-from measuring import Figures, children_cpu, environment, repository, sync_seconds
+from measuring import Figures, children_cpu, creation_seconds, environment, repository, sync_seconds
 
 from overnight.ledger import Journal
 from overnight.model.contract import Tier
@@ -152,9 +152,10 @@ def main():
         root = repository(folder / "project", {"program.md": PROGRAM, "model.py": "loss: 1\n"})
         in_process_of_its_own(folder, "long", 0)
         write_history(root / ".git", "long", HISTORY)
-        early, late, python = [], [], []
+        early, late, python, made = [], [], [], []
         for round_ in range(ROUNDS):
             python.append(smallest_python())
+            made.append(creation_seconds(folder))
             early.append(in_process_of_its_own(folder, f"fresh-{round_}", EXPERIMENTS))
             late.append(in_process_of_its_own(folder, "long", EXPERIMENTS))
         sync = sync_seconds(folder)
@@ -163,6 +164,8 @@ def main():
         ratios = [_median([after], "cpu") / cost for cost, after in zip(costs, late, strict=True)]
         then = _median(late, "cpu")
         figures.show("`python -I -c pass` now, CPU", 1e3 * statistics.median(python), "ms")
+        figures.show("making one of some twenty files here, CPU, first round", 1e3 * made[0], "ms")
+        figures.show("   last round", 1e3 * made[-1], "ms")
         figures.show(
             "CPU an experiment, the first 100, median of 3 rounds", 1e3 * statistics.median(costs), "ms", most=10
         )
