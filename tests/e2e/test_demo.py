@@ -58,9 +58,9 @@ def test_it_prints_the_report_and_where_to_look(demo):
     assert str(demo.root) in demo.printed.splitlines()[-1]
 
 
-def test_the_certify_split_was_read_once_for_the_baseline_and_once_for_the_best(demo):
+def test_the_gate_was_read_once_for_each_best_and_the_certify_split_for_baseline_and_best_alone(demo):
     read = [[reading["split"] for reading in one["holdout"]] for one in demo.looked_at]
-    assert read == [["certify"], *[[]] * (len(read) - 2), ["certify"]]
+    assert read == [["gate", "certify"], *[["gate"]] * (len(read) - 2), ["gate", "certify"]]
     assert len(read) >= 2
     assert demo.printed.count("looks at the holdout (certify)") == 2
 
