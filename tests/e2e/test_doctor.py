@@ -97,3 +97,10 @@ def test_an_attacked_judge_is_called_so(project):
 
 def test_a_place_that_does_not_exist_is_bad_input(project):
     assert "is not a folder" in project.overnight("doctor", project.root / "nowhere", code=2).stderr
+
+
+def test_a_box_of_no_kind_and_a_file_that_is_no_program_md_are_bad_input(project):
+    begun(project)
+    assert "no box called 'foo'" in project.overnight("doctor", "--isolation", "foo", code=2).stderr
+    for command in ("doctor", "redteam"):
+        assert "is no program.md" in project.overnight(command, project.root / "model.py", code=2).stderr

@@ -42,6 +42,8 @@ COVERS = (
 )
 LACKS = (
     "hard limits: memory, CPU, processes and disk are looked at every 20 ms",
+    "memory of the kernel's own: what pipes, sockets and detached segments hold is not counted",
+    "CPU time of children that nobody waits for, where kernel.perf_event_paranoid is above 2",
     "exclusive cores: the candidate is pinned, its neighbours are not",
 )
 

@@ -51,6 +51,8 @@ LACKS = (
     "names: whether a file exists, and the command lines of other processes, can be seen",
     "temporary folders of its own: /tmp and /dev/shm cannot be written, TMPDIR can",
     "hard limits: memory, CPU, processes and disk are looked at every 20 ms",
+    "memory of the kernel's own: what pipes, sockets and detached segments hold is not counted",
+    "CPU time of children that nobody waits for, where kernel.perf_event_paranoid is above 2",
     "other places: nothing is mounted, commands run at real paths",
     "a port on localhost: no sockets can be made at all",
 )

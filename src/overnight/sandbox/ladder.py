@@ -146,13 +146,23 @@ def available(name: str, cache: Path | None = None) -> Sandbox:
             return available("capped", cache)
         except IsolationError:
             return available("contained", cache)
-    rung = next((rung for rung in RUNGS if rung.name == name), None)
-    if rung is None:
-        raise UsageError(f"there is no box called {name!r}; choose one of {', '.join(names())}")
+    rung = rung_called(name)
     report, sandbox = _try(rung, cache)
     if sandbox is None:
         raise NotHereError(f"the box {name} does not work on this machine: {report.reason}", report.fix)
     return sandbox
+
+
+def rung_called(name: str) -> Rung:
+    """The rung of this name.
+
+    Raises:
+        UsageError: there is none.
+    """
+    for rung in RUNGS:
+        if rung.name == name:
+            return rung
+    raise UsageError(f"there is no box called {name!r}; choose one of {', '.join(names())}")
 
 
 def _try(rung: Rung, cache: Path | None) -> tuple[RungReport, Sandbox | None]:

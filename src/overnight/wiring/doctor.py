@@ -15,6 +15,7 @@ from overnight.rules import doctor
 from overnight.rules.calibration import NIGHT_SECONDS
 from overnight.rules.doctor import Finding, Health
 from overnight.rules.noise import CHEAP_SECONDS, NIGHT_SHARE, wants_reading
+from overnight.sandbox.ladder import rung_called
 from overnight.wiring import machine
 from overnight.wiring.contract import Loaded, inspect_contract
 from overnight.wiring.night import identity_of
@@ -31,7 +32,12 @@ def examine(site: Site | None, options: Options, tell: Tell) -> Iterator[Finding
     """One finding after the other; `tell` hears what is looked at when it takes long.
 
     `site` None = no repository here. Without program.md only machine and repository are looked at.
+
+    Raises:
+        UsageError: there is no box of the name that was given.
     """
+    if options.isolation not in (None, "", "best", "bubblewrap"):
+        rung_called(options.isolation)
     loaded, problems = _contract(site, options)
     budget = loaded.contract.budget if loaded else Budget()
     tell("trying the boxes")

@@ -55,6 +55,8 @@ def find_site(start: Path, study: str | None = None) -> Site:
     """
     start = start.resolve()
     if start.is_file():
+        if start.name != "program.md":
+            raise UsageError(f"{start} is no program.md: name that file, or the folder that it is in")
         start = start.parent
     if not start.is_dir():
         raise UsageError(f"{start} is not a folder: name the folder of your repository")
