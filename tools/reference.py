@@ -23,7 +23,8 @@ from overnight.model.state import Experiment, State
 from overnight.program import units
 from overnight.program.document import Document
 from overnight.program.refusals import not_enforced
-from overnight.report.summary import Numbers, row
+from overnight.report.rows import row
+from overnight.report.summary import Numbers
 
 FOLDER = Path(__file__).resolve().parent.parent / "docs" / "reference"
 MADE = "<!-- made by tools/reference.py: change the code, not this page -->"
@@ -336,6 +337,10 @@ _ROW = {
     "outcome": ", ".join(f"`{word.value}`" for word in experiment.Outcome),
     "value": "number or null, the metric's mean over its readings",
     "gain": "number or null, positive is better than the best of that time",
+    "estimate": "number or null, the true value as all readings together let one believe",
+    "estimate_sd": "number or null, its standard deviation",
+    "kind": "null for the baseline, or " + ", ".join(f"`{word.value}`" for word in experiment.Asking),
+    "gate": "true, false, or null where the gate was not asked",
     "values": "names and numbers, every metric's mean",
     "trust": ", ".join(f"`{word.value}`" for word in experiment.Trust),
     "tier": "text, the box's tier",

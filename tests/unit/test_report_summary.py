@@ -6,8 +6,10 @@ from cli_night import baseline, certificate, night, opened, tried, whole_night
 from overnight.model.contract import Direction
 from overnight.model.event import Asked, Judged
 from overnight.model.experiment import Certified, Outcome, Trust
-from overnight.report.headline import certification, doubt, headline, standing
-from overnight.report.summary import numbers, percentage, row
+from overnight.report.certified import certification
+from overnight.report.headline import doubt, headline, standing
+from overnight.report.rows import row
+from overnight.report.summary import numbers, percentage
 from overnight.rules.fold import fold
 from overnight.rules.lineage import lineage
 
@@ -78,7 +80,7 @@ def test_a_row_names_its_parent_by_number_and_by_commit():
 
 def test_the_headline_names_trust_and_certification():
     said = headline(night(*whole_night()))
-    assert said.startswith("A win: val_bpb is better by 0.61 bits/byte (30.3 %)")
+    assert said.startswith("A win: val_bpb is better by 0.6 bits/byte (28.6 %), 2.1 -> 1.5 (lower is better)")
     assert "scored by a judge outside the candidate" in said
     assert "certified on the holdout" in said
 
@@ -155,7 +157,7 @@ def certified_then_better(*later):
 def test_a_certified_win_stays_the_headline_when_a_later_best_is_not_certified(later):
     state = certified_then_better(*later)
     said = headline(state)
-    assert said.startswith("A win: val_bpb is better by 0.5 bits/byte (25 %), 2 -> 1.5 ")
+    assert said.startswith("A win: val_bpb is better by 0.5 bits/byte (23.8 %), 2.1 -> 1.6 ")
     assert "certified on the holdout (#1)." in said
     assert said.endswith("The best since then, #2 (1.4 bits/byte), is not certified.")
     found = numbers(state)

@@ -11,7 +11,8 @@ from overnight.model.event import Measured
 from overnight.model.experiment import Flag, Outcome
 from overnight.report.headline import doubt
 from overnight.report.markdown import render
-from overnight.report.summary import details, judged, numbers
+from overnight.report.rows import details
+from overnight.report.summary import judged, numbers
 from overnight.report.suspicion import flag_text, mark
 
 FRAMES = Flag(rule="frames", path="train.py", line=3, detail="`f_locals` reads variables")

@@ -13,7 +13,8 @@ import msgspec
 
 from overnight.cli.console import OUTCOMES, outcome_cell, styled, width
 from overnight.cli.plain import LineSink
-from overnight.report.summary import gist, judged, numbers
+from overnight.report.rows import gist
+from overnight.report.summary import judged, numbers
 from overnight.report.suspicion import mark
 from overnight.report.text import amount, duration, figure, one_line, percent
 

@@ -64,7 +64,8 @@ def log(
     from overnight.cli.console import say, say_json
     from overnight.errors import UsageError
     from overnight.report.headline import segment_line
-    from overnight.report.summary import judged, row
+    from overnight.report.rows import row
+    from overnight.report.summary import judged
 
     if tsv and json:
         raise UsageError("--tsv and --json are two formats: choose one")
@@ -90,7 +91,8 @@ def log(
 def status_text(state: "State", found: "Numbers", holder: int | None) -> str:
     """What `status` prints for people."""
     from overnight.cli.console import pairs
-    from overnight.report.headline import certification, doubt, headline, segment_line, standing
+    from overnight.report.certified import certification
+    from overnight.report.headline import doubt, headline, segment_line, standing
     from overnight.report.text import amount, duration, figure, one_line, percent, plural
 
     unit = found.unit
@@ -130,7 +132,7 @@ def log_text(state: "State", chosen: "list[Experiment]") -> str:
     import sys
 
     from overnight.cli.console import OUTCOMES, outcome_cell, styled, table, width
-    from overnight.report.summary import gist
+    from overnight.report.rows import gist
     from overnight.report.suspicion import mark
     from overnight.report.text import amount, duration, figure, one_line
 

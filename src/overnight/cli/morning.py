@@ -85,7 +85,8 @@ def beside(site: "Site", state: "State") -> "Beside":
 def _facts(state: "State") -> dict[str, object]:
     import msgspec
 
-    from overnight.report.headline import certification, doubt, headline
+    from overnight.report.certified import certification
+    from overnight.report.headline import doubt, headline
     from overnight.report.merge import certified_changes, uncertified_changes
     from overnight.report.summary import numbers
 

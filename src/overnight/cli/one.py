@@ -18,7 +18,7 @@ def show(
 ) -> None:
     """Everything about experiment N: verdict, readings, failure, words."""
     from overnight.cli.console import say, say_json
-    from overnight.report.summary import details
+    from overnight.report.rows import details
 
     site, state = open_study(repo, study, segment)
     experiment = pick(state, number)
@@ -93,7 +93,7 @@ def ends(state: "State", experiment: "Experiment", *, base: bool) -> tuple[str, 
 def show_text(state: "State", experiment: "Experiment", transcripts: "Path") -> str:
     """What `show` prints for people. Every word of an agent or candidate is escaped."""
     from overnight.cli.console import outcome_cell, pairs
-    from overnight.report.summary import row
+    from overnight.report.rows import row
     from overnight.report.suspicion import flag_text
     from overnight.report.text import amount, block, duration, figure, one_line, plural
 
@@ -141,7 +141,7 @@ def show_text(state: "State", experiment: "Experiment", transcripts: "Path") -> 
 
 def _value(state: "State", experiment: "Experiment") -> str:
     """The value that counts; where a guard or the bounds took it away, what was read."""
-    from overnight.report.summary import value_read
+    from overnight.report.rows import value_read
     from overnight.report.text import amount
 
     unit = state.contract.objective.unit if state.contract else ""

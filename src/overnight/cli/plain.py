@@ -45,7 +45,7 @@ def _asked(event: "Asked", state: "State") -> str:
 
 
 def _certified(event: "Certificate", state: "State") -> str:
-    from overnight.report.headline import certification
+    from overnight.report.certified import certification
 
     del event
     return certification(state)

@@ -2,13 +2,15 @@
 
 from itertools import takewhile
 
-from msgspec.structs import replace
-
+from overnight.model.contract import Direction, Objective
+from overnight.model.event import Certificate
 from overnight.model.experiment import Certified, Outcome
 from overnight.model.state import State
+from overnight.report.certified import WHERE, gain_words, standing_win, values, what
+from overnight.report.estimate import Estimate, believed_gain, estimate, give_or_take, noisy
 from overnight.report.summary import Numbers, judged, numbers, percentage, weaker_trust
 from overnight.report.suspicion import rules_of
-from overnight.report.text import amount, duration, one_line, percent, plural
+from overnight.report.text import amount, duration, one_line, percent, plural, rounded, span
 
 _IDLE = 3
 _NAMED = 3
@@ -17,11 +19,6 @@ TRUST = {
     "self-reported": "self-reported (the candidate printed its own number)",
     "measured": "measured by the box's own meters",
     "scored": "scored by a judge outside the candidate",
-}
-CERTIFIED = {
-    "no": "not certified",
-    "yes": "certified on fresh seeds",
-    "holdout": "certified on the holdout",
 }
 SPLIT = {
     Certified.no: "At certification",
@@ -34,22 +31,33 @@ def headline(state: State) -> str:
     """One plain sentence: how much better, on what, who says so, and whether it was certified."""
     if state.contract is None:
         return "Nothing has been recorded yet."
+    win = standing_win(state)
+    if win is not None:
+        return _won(state, win) + idle(state)
     found = numbers(state)
+    unmeasured = _unmeasured(state, found)
+    if unmeasured:
+        return unmeasured
+    if found.gain is None or found.best is None or found.gain <= 0:
+        tried = plural(found.experiments, "experiment")
+        simpler = " A tie in fewer lines was kept." if found.best_number else ""
+        least = f"{amount(found.baseline, found.unit)} {one_line(found.metric, 40)}"
+        sure = "surely better" if noisy(state) else "better"
+        return f"No gain: {tried}, none {sure} than {least}.{simpler}{idle(state)}"
+    return _present(state, found) + idle(state)
+
+
+def _unmeasured(state: State, found: Numbers) -> str:
+    """What there is to say before there is something to compare; "" from then on."""
     metric = one_line(found.metric, 40)
     if state.baseline is None:
         return f"The unchanged code has not been measured yet, so there is no {metric} to beat."
     if found.baseline is None:
         return f"The unchanged code could not be measured: {one_line(state.baseline.reason)}."
+    if found.experiments:
+        return ""
     was = f"{metric} of the unchanged code is {amount(found.baseline, found.unit)}"
-    if not found.experiments:
-        return f"{was}; no experiment has been judged yet ({TRUST[found.trust or 'self-reported']})."
-    if found.gain is None or found.best is None or found.gain <= 0:
-        tried = plural(found.experiments, "experiment")
-        simpler = " A tie in fewer lines was kept." if found.best_number else ""
-        return (
-            f"No gain: {tried}, none better than {amount(found.baseline, found.unit)} {metric}.{simpler}{idle(state)}"
-        )
-    return (_earlier_win(state, found) or _present(found)) + idle(state)
+    return f"{was}; no experiment has been judged yet ({TRUST[found.trust or 'self-reported']})."
 
 
 def idle(state: State) -> str:
@@ -59,48 +67,67 @@ def idle(state: State) -> str:
     if not last or (len(last) < len(done) and len(last) < _IDLE):
         return ""
     unchanged = all(one.same_as == one.parent for one in last)
-    what = "changed nothing" if unchanged else "changed nothing or repeated an earlier candidate"
+    did = "changed nothing" if unchanged else "changed nothing or repeated an earlier candidate"
     if len(last) < len(done):
-        return f" The last {len(last)} proposals {what}."
-    return f" {len(last)} of {len(done)} proposals {what}." if len(done) > 1 else f" The only proposal {what}."
+        return f" The last {len(last)} proposals {did}."
+    return f" {len(last)} of {len(done)} proposals {did}." if len(done) > 1 else f" The only proposal {did}."
 
 
-def _earlier_win(state: State, found: Numbers) -> str:
-    """The certified win of an earlier best, where the present best is not certified; "" without one."""
-    win, baseline, best = state.win, state.baseline, state.best
-    if found.certified != "no" or win is None or state.contract is None or baseline is None or best is None:
-        return ""
-    won = state.experiments[win.number]
-    if baseline.value is None or won.value is None or win.number == best.number:
-        return ""
-    gain = state.contract.objective.gain(baseline.value, won.value)
-    trust = weaker_trust(baseline, won)
-    then = {
-        "best": won.value, "gain": gain, "gain_percent": percentage(gain, baseline.value), "trust": trust,
-        "best_number": won.number, "certified": win.level.value,
-    }  # fmt: skip
-    told = _present(replace(found, **then)).removesuffix(".") if gain > 0 else ""
-    since = f"The best since then, #{best.number} ({amount(best.value, found.unit)}), is not certified."
-    return f"{told} (#{won.number}). {since}" if told else ""
+def _won(state: State, win: Certificate) -> str:
+    """The certified win, with its interval; and what came after it."""
+    assert state.contract is not None  # noqa: S101 - what is certified was read under a contract
+    objective, best = state.contract.objective, state.best
+    old, new = values(win)
+    trust = TRUST[weaker_trust(state.baseline, state.experiments[win.number]) or "self-reported"]
+    moved = best is not None and best.number != win.number
+    which = f" ({what(win)})" if moved or win.dropped else ""
+    won = (
+        f"A win: {one_line(objective.metric, 40)} is better by {gain_words(win, objective.unit)}, {old} -> {new} "
+        f"({_better(objective)}), {trust}, {WHERE[win.level]}{which}."
+    )
+    if best is None or not moved:
+        return won
+    now = f"#{best.number} ({amount(best.value, objective.unit)})" if best.number else "the unchanged code"
+    return f"{won} The best since then, {now}, is not certified."
 
 
-def _present(found: Numbers) -> str:
-    metric, gain = one_line(found.metric, 40), amount(found.gain, found.unit, 4)
-    kind = "A win" if found.certified != "no" else "A gain that is not a win yet"
-    share = f" ({percent(found.gain_percent)})" if found.gain_percent is not None else ""
+def _present(state: State, found: Numbers) -> str:
+    """A gain without a certificate: where readings scatter what all of them say, else what was read."""
+    assert state.contract is not None  # noqa: S101 - there are numbers
+    objective = state.contract.objective
+    believed = _believed(state)
+    values = [estimate(state, one) for one in (state.baseline, state.best) if one is not None]
+    if believed is not None and believed.value > 0 and len(values) == 2 and values[0] and values[1]:
+        old, new = (rounded(one.value, believed.doubt) for one in values if one)
+        size, share = give_or_take(believed, found.unit), percentage(believed.value, values[0].value)
+        said = ", as all readings together say"
+    else:
+        old, new = amount(found.baseline), amount(found.best)
+        size, share, said = amount(found.gain, found.unit, 4), found.gain_percent, ""
+    of = f" ({percent(share)})" if share is not None else ""
     trust = TRUST[found.trust or "self-reported"]
     return (
-        f"{kind}: {metric} is better by {gain}{share}, {amount(found.baseline)} -> {amount(found.best)} "
-        f"({_better(found)}), {trust}, {CERTIFIED[found.certified]}."
+        f"A gain that is not a win yet: {one_line(found.metric, 40)} is better by {size}{of}{said}, {old} -> {new} "
+        f"({_better(objective)}), {trust}, {WHERE[Certified.no]}."
     )
+
+
+def _believed(state: State) -> Estimate | None:
+    """What all readings together say that the best gains; None where nothing scatters."""
+    if state.best is None or state.baseline is None or state.best.number == 0:
+        return None
+    return believed_gain(state, state.best, state.baseline)
 
 
 def doubt(state: State) -> str:
     """How far the gain may be believed: who says it, the noise, flags on what was kept; "" without a gain to doubt."""
     found = numbers(state)
-    if not found.gain or found.gain <= 0:
+    win = standing_win(state)
+    if win is None and (not found.gain or found.gain <= 0):
         return ""
-    sentences = [_noise(found), _flags(state)]
+    best = state.best
+    proved = win is not None and win.low is not None and best is not None and best.number == win.number
+    sentences = ["" if proved else _noise(state, found), _flags(state)]
     if found.trust == "self-reported":
         sentences.insert(
             0,
@@ -108,6 +135,13 @@ def doubt(state: State) -> str:
             "a certificate speaks about noise only.",
         )
     return " ".join(sentence for sentence in sentences if sentence)
+
+
+def demotions(state: State) -> list[str]:
+    """A sentence for each best that gave way to an older one, the latest first: that is evidence, not a failure."""
+    shown = [one_line(reason, 300).rstrip(".") for _, reason in reversed(state.demotions)]
+    lines = [f"{reason[:1].upper()}{reason[1:]}." for reason in shown[:_NAMED]]
+    return [*lines, f"{len(shown) - _NAMED} more gave way earlier."] if len(shown) > _NAMED else lines
 
 
 def _flags(state: State) -> str:
@@ -118,34 +152,6 @@ def _flags(state: State) -> str:
     named = ", ".join(f"#{one.number} ({rules_of(one)})" for one in flagged[-_NAMED:])
     more = f" and {len(flagged) - _NAMED} before" if len(flagged) > _NAMED else ""
     return f"Kept changes with flags for a reviewer: {named}{more}; `overnight show N` says what was seen."
-
-
-def certification(state: State) -> str:
-    """What the fresh measurement of baseline and best said, beside what the search said."""
-    certificate = state.certificate
-    if certificate is None or state.contract is None:
-        return "Baseline and best have not been measured afresh."
-    unit = state.contract.objective.unit
-    note = f" {one_line(certificate.note)}" if certificate.note else ""
-    moved = ""
-    if state.best is not None and state.best.number != certificate.number:
-        moved = f" Since then the best has moved on to #{state.best.number}, which is not certified."
-    where = SPLIT[certificate.level]
-    if certificate.baseline is None or certificate.best is None:
-        missing = "the baseline" if certificate.baseline is None else "the best"
-        return f"{where} {missing} (best: #{certificate.number}) gave no number, so nothing is certified.{note}{moved}"
-    each = "once each" if certificate.runs == 1 else f"{certificate.runs} times each"
-    gain = state.contract.objective.gain(certificate.baseline, certificate.best)
-    share = percentage(gain, certificate.baseline)
-    change = f"better by {amount(gain, unit, 4)}" if gain > 0 else f"worse by {amount(-gain, unit, 4)}"
-    if gain == 0:
-        change = "no difference"
-    shown = f" ({percent(abs(share))})" if share and gain else ""
-    return (
-        f"{where}, baseline and best (#{certificate.number}) were measured {each}: "
-        f"{amount(certificate.baseline, unit)} and {amount(certificate.best, unit)}, {change}{shown}. "
-        f"{_agreement(state, gain, share)}{note}{moved}"
-    )
 
 
 def segment_line(state: State, verb: str) -> str:
@@ -170,38 +176,24 @@ def standing(state: State, *, running: bool) -> str:
     return f"Not running: {spent} so far; overnight run goes on from here."
 
 
-def _noise(found: Numbers) -> str:
+def _noise(state: State, found: Numbers) -> str:
     if found.noise is None or found.smallest_gain is None or found.gain is None:
         return "The unchanged code was read only once, so the noise is unknown and a small gain may be chance."
     if found.noise == 0:
         return f"The noise is 0: {plural(found.baseline_readings, 'reading')} of the unchanged code were identical."
-    least = amount(found.smallest_gain, found.unit, 3)
     noise = f"one reading scatters by {amount(found.noise, found.unit, 3)}"
-    if found.gain < found.smallest_gain:
-        return f"This may be chance: {noise}, so only a gain above {least} can be told from noise."
-    return f"This is more than chance: {noise}, and a gain above {least} can be told from noise."
+    believed = _believed(state)
+    if believed is None:
+        least = amount(found.smallest_gain, found.unit, 3)
+        chance = "may be chance" if found.gain < found.smallest_gain else "is more than chance"
+        return f"This {chance}: {noise}, and a gain above {least} can be told from noise."
+    chance = "may be chance" if believed.low <= 0 else "is probably more than chance"
+    between = f"all readings together allow a gain of {span(believed.low, believed.high)}"
+    return (
+        f"This {chance}: {noise}, and {between}. The search chose it because it read well, so its number is too good "
+        "on average; `overnight certify` measures it afresh."
+    )
 
 
-def _agreement(state: State, gain: float, share: float | None) -> str:
-    certificate, baseline = state.certificate, state.baseline
-    if certificate is None or baseline is None or baseline.value is None or state.contract is None:
-        return ""
-    value = state.experiments[certificate.number].value
-    if value is None:
-        return ""
-    searched = state.contract.objective.gain(baseline.value, value)
-    said = amount(searched, state.contract.objective.unit, 4)
-    before = percentage(searched, baseline.value)
-    told = f"The search said {said} ({percent(before)})" if before is not None else f"The search said {said}"
-    if searched <= 0:
-        return f"{told}."
-    if gain <= 0:
-        return f"{told}: they do not agree."
-    ratio = share / before if share and before else gain / searched
-    if ratio < 0.5:
-        return f"{told}: the direction agrees, but less than half of the gain is left."
-    return f"{told}: they agree."
-
-
-def _better(found: Numbers) -> str:
-    return "lower is better" if found.direction == "minimize" else "higher is better"
+def _better(objective: Objective) -> str:
+    return "lower is better" if objective.direction is Direction.minimize else "higher is better"

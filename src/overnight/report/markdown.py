@@ -4,8 +4,9 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 
 from overnight.model.state import State
+from overnight.report.certified import certification
 from overnight.report.escape import words
-from overnight.report.headline import certification, doubt, headline, segment_line, standing
+from overnight.report.headline import doubt, headline, segment_line, standing
 from overnight.report.merge import not_certified, to_merge, uncertified_heading
 from overnight.report.morning import cost, ideas, near_misses, stuck
 from overnight.report.reproduce import Beside, reproduce

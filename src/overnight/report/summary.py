@@ -1,16 +1,15 @@
 """The numbers that every face shows, derived from the state in one place, so that all of them say the same."""
 
-from typing import Any
-
 import msgspec
 
 from overnight.model.contract import Objective
-from overnight.model.experiment import Certified, Measurement, Outcome, Trust
+from overnight.model.experiment import Certified, Trust
 from overnight.model.state import Experiment, State
 from overnight.model.value import lookup
+from overnight.report.estimate import estimate
 from overnight.rules.calibration import calibrate
 from overnight.rules.concerns import concerns
-from overnight.rules.fold import mean_value
+from overnight.rules.gate import gate_looks, has_gate
 
 
 class Numbers(msgspec.Struct, frozen=True, kw_only=True):
@@ -25,9 +24,13 @@ class Numbers(msgspec.Struct, frozen=True, kw_only=True):
     readings so far. Of the forecast, so many `experiments` fit into `night_seconds`; one takes `agent_seconds` and
     `readings` measurements of `seconds` each, and `certify_seconds` are kept for the end.
     `trust` is the weaker of baseline's and best's, None before the first number. `certified` speaks of the present
-    best only; `certified_number` and `certified_gain` of the last certificate that confirmed a gain, None without
-    one. `tampering` counts proposals that broke the contract or were seen to tamper, `flagged` those whose change has
-    flags for a reviewer. `segment` (1 = the first) is the one that all this is about, of `segments`. `pending` are the
+    best only; `certified_number`, `certified_gain` and the interval `certified_low`..`certified_high` at confidence
+    1 - `certified_alpha` of the last certificate that confirmed a gain, None without one. `estimate` is what all
+    readings together let one believe of the best's true value, trade-offs included, and `estimate_sd` its standard
+    deviation. `gate_looks` were taken at the gate split, `gate_looks_left` may still be, None without one. `demotions`
+    counts bests that gave way to an older one because re-reading showed that they were lucky.
+    `tampering` counts proposals that broke the contract or were seen to tamper, `flagged` those whose change has flags
+    for a reviewer. `segment` (1 = the first) is the one that all this is about, of `segments`. `pending` are the
     numbers that have been asked for and not judged.
     """
 
@@ -56,6 +59,14 @@ class Numbers(msgspec.Struct, frozen=True, kw_only=True):
     certified: str
     certified_number: int | None
     certified_gain: float | None
+    certified_low: float | None
+    certified_high: float | None
+    certified_alpha: float | None
+    estimate: float | None
+    estimate_sd: float | None
+    gate_looks: int
+    gate_looks_left: int | None
+    demotions: int
     tier: str
     seconds: float
     cost_usd: float
@@ -86,6 +97,7 @@ def numbers(state: State) -> Numbers:
     new = best.value if best else None
     gain = None if old is None or new is None else objective.gain(old, new)
     calibration = calibrate(state) if state.contract else None
+    believed = estimate(state, best) if best else None
     return Numbers(
         study=state.study,
         metric=objective.metric,
@@ -112,6 +124,14 @@ def numbers(state: State) -> Numbers:
         certified=certified(state).value,
         certified_number=state.win.number if state.win else None,
         certified_gain=state.win.gain if state.win else None,
+        certified_low=state.win.low if state.win else None,
+        certified_high=state.win.high if state.win else None,
+        certified_alpha=state.win.alpha if state.win else None,
+        estimate=believed.value if believed else None,
+        estimate_sd=believed.sd if believed else None,
+        gate_looks=state.counts.gate_reads,
+        gate_looks_left=_gate_looks_left(state),
+        demotions=len(state.demotions),
         tier=state.tier.value,
         seconds=round(state.seconds, 3),
         cost_usd=round(state.cost_usd, 6),
@@ -151,6 +171,11 @@ def baseline_readings(state: State) -> list[float]:
     return [value for run in state.experiments[0].readings if (value := lookup(run.values, metric)) is not None]
 
 
+def _gate_looks_left(state: State) -> int | None:
+    contract = state.contract
+    return max(0, gate_looks(contract) - state.counts.gate_reads) if contract and has_gate(contract) else None
+
+
 def _at_least(gain: float | None, objective: Objective) -> float | None:
     return None if gain is None else max(gain, objective.min_effect)
 
@@ -166,117 +191,6 @@ def certified(state: State) -> Certified:
 def judged(state: State) -> tuple[Experiment, ...]:
     """Every experiment with a verdict, the baseline first."""
     return tuple(experiment for experiment in state.experiments if experiment.outcome is not None)
-
-
-def gist(experiment: Experiment) -> str:
-    """What a list says about an experiment: the agent's summary, but the reason where there is no number to show.
-
-    Hostile text: pass it through `one_line`.
-    """
-    failed = experiment.outcome in (Outcome.crash, Outcome.violation, Outcome.inconclusive, Outcome.baseline)
-    return experiment.reason if failed or not experiment.summary else experiment.summary
-
-
-def value_read(state: State, experiment: Experiment) -> float | None:
-    """The objective's mean over what was read, whether it counts or not; None when nothing was."""
-    if state.contract is None:
-        return None
-    return mean_value(counted(state, experiment).readings, state.contract.objective.metric)
-
-
-def counted(state: State, experiment: Experiment) -> Experiment:
-    """The experiment whose readings count for this one: itself, or what it repeats."""
-    if experiment.same_as is None or experiment.readings:
-        return experiment
-    return state.experiments[experiment.same_as]
-
-
-def mean_values(readings: tuple[Measurement, ...]) -> dict[str, float]:
-    """Mean of every metric over the readings that have it."""
-    collected: dict[str, list[float]] = {}
-    for reading in readings:
-        for name, value in reading.values:
-            collected.setdefault(name, []).append(value)
-    return {name: sum(values) / len(values) for name, values in collected.items()}
-
-
-def row(state: State, experiment: Experiment) -> dict[str, Any]:
-    """One experiment as `log --json` writes it; a duplicate shows the readings that count for it."""
-    source = counted(state, experiment)
-    first = experiment.number == 0
-    failure = experiment.failure
-    return {
-        "segment": state.segment,
-        "number": experiment.number,
-        "commit": experiment.commit or (state.base if first else ""),
-        "parent": None if first else experiment.parent,
-        "parent_commit": experiment.parent_commit or None,
-        "outcome": experiment.outcome.value if experiment.outcome else "pending",
-        "reason": experiment.reason,
-        "value": experiment.value,
-        "gain": experiment.gain,
-        "values": mean_values(source.readings),
-        "trust": experiment.trust.value,
-        "tier": (source.readings[-1].tier if source.readings else state.tier).value,
-        "agent": experiment.agent,
-        "policy": experiment.policy,
-        "summary": experiment.summary,
-        "hypothesis": experiment.hypothesis,
-        "paths": experiment.paths,
-        "added": experiment.added,
-        "deleted": experiment.deleted,
-        "loc": experiment.loc,
-        "failure": None if failure is None else {"code": failure.code, "detail": failure.detail},
-        "same_as": experiment.same_as,
-        "breaches": [msgspec.structs.asdict(breach) for breach in experiment.breaches],
-        "tampering": experiment.tampering,
-        "flags": [msgspec.structs.asdict(flag) for flag in experiment.flags],
-        "note": experiment.note,
-        "cost_usd": experiment.cost_usd,
-        "tokens": experiment.tokens,
-        "seconds": round(experiment.seconds, 3),
-        "at": experiment.judged_at,
-    }
-
-
-def details(state: State, experiment: Experiment) -> dict[str, Any]:
-    """One experiment with everything that is known of it, as `show N --json` writes it."""
-    shown = row(state, experiment)
-    if experiment.failure is not None:
-        shown["failure"]["tail"] = experiment.failure.tail
-    children = [other.number for other in state.experiments[1:] if other.parent == experiment.number]
-    return shown | {
-        "study": state.study,
-        "tree": experiment.tree,
-        "hint": experiment.hint,
-        "ideas": experiment.ideas,
-        "needs_followup": experiment.needs_followup,
-        "parameters": dict(experiment.parameters),
-        "dropped": experiment.dropped,
-        "transcript": experiment.transcript,
-        "children": [number for number in children if number != experiment.number],
-        "promoted": experiment.number in state.kept,
-        "readings": [_reading(run) for run in experiment.readings],
-        "holdout": [_reading(run) for run in experiment.holdout],
-    }
-
-
-def _reading(run: Measurement) -> dict[str, Any]:
-    failure = run.failure
-    return {
-        "values": dict(run.values),
-        "failure": None if failure is None else msgspec.structs.asdict(failure),
-        "seconds": run.seconds,
-        "seed": run.seed,
-        "tier": run.tier.value,
-        "limits": run.limits,
-        "trust": run.trust.value,
-        "guard_trust": run.guard_trust,
-        "split": run.split,
-        "host": run.host,
-        "tampering": run.tampering,
-        "progress": run.progress,
-    }
 
 
 def weaker_trust(baseline: Experiment | None, best: Experiment | None) -> str | None:

@@ -48,6 +48,22 @@ def amount(value: float | None, unit: str = "", digits: int = 6) -> str:
     return f"{figure(value, digits)} {one_line(unit, 24)}".rstrip()
 
 
+def rounded(value: float, doubt: float) -> str:
+    """`value` to two significant digits of `doubt`, so that no digit is shown that means nothing; 0 = four digits."""
+    if not 0 < doubt < math.inf or abs(value) >= 1e12:
+        return figure(value, 4)
+    decimals = 1 - math.floor(math.log10(doubt))
+    if decimals > 9:
+        return figure(value, 4)
+    written = f"{round(value, decimals):.{max(0, decimals)}f}"
+    return written.removeprefix("-") if float(written) == 0 else written
+
+
+def span(low: float, high: float) -> str:
+    """An interval: `0.42 to 0.6`, both ends rounded alike."""
+    return f"{rounded(low, (high - low) / 2)} to {rounded(high, (high - low) / 2)}"
+
+
 def percent(value: float | None) -> str:
     """A percentage with three significant digits; a dash when there is none."""
     return "-" if value is None else f"{figure(value, 3)} %"

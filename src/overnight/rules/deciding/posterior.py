@@ -67,8 +67,10 @@ class Posterior:
         back = new.number in (0, *state.kept)
         change = _amount(state, abs(_gain(state, best, new)))
         if back:
+            older = f"#{new.number}" if new.number else "the unchanged code"
             return Publish(
-                number=new.number, reason=f"readings have shown that #{best.number} was lucky: {change} less"
+                number=new.number,
+                reason=f"#{best.number} was lucky: re-reading has put {older} back, which is better by {change}",
             )
         return Publish(
             number=new.number,
