@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from nights import contract, opening
+from storms import Frail, PowerCutError, Shelf, story
 
 from overnight.agents import Scripted, Step
 from overnight.engine.baseline import open_segment
@@ -18,7 +19,7 @@ from overnight.engine.recorder import Recorder
 from overnight.engine.study import run_study
 from overnight.errors import UsageError
 from overnight.model.contract import Guard, Holdout, Stop
-from overnight.model.experiment import Certified, Change, Failure, Measurement, Outcome, Trust
+from overnight.model.experiment import Certified, Failure, Measurement, Outcome, Trust
 from overnight.policies.ratchet import Ratchet
 from overnight.rules.deciding.greedy import Greedy
 from overnight.rules.lineage import lineage
@@ -27,46 +28,6 @@ from overnight.testing import MemoryLedger
 TERMS = contract(
     guards=(Guard(metric="side", max_regress=1.0),), holdout=Holdout(certify="./certify"), stop=Stop(experiments=4)
 )  # fmt: skip
-
-
-class PowerCutError(Exception):
-    """The machine is gone."""
-
-
-class Frail:
-    """A ledger whose machine dies at its `cut`-th append, before or after the entry is durable."""
-
-    def __init__(self, ledger, cut, after):
-        self.ledger, self.left, self.after = ledger, cut, after
-
-    def read(self, after=""):
-        return self.ledger.read(after)
-
-    def append(self, events, *, head, candidate="", durable=False):
-        self.left -= 1
-        if self.left == 0 and not self.after:
-            raise PowerCutError
-        entry = self.ledger.append(events, head=head, candidate=candidate, durable=durable)
-        if self.left == 0:
-            raise PowerCutError
-        return entry
-
-
-class Shelf:
-    """A workspace whose trees are the texts of one file."""
-
-    def __init__(self):
-        self.texts = {"t0": "5"}
-
-    def checkout(self, tree, into):
-        into.mkdir(parents=True, exist_ok=True)
-        (into / "a.py").write_text(self.texts[tree])
-
-    def gate(self, directory, parent, terms, summary):
-        text = (directory / "a.py").read_text()
-        tree = "t" + hashlib.sha256(text.encode()).hexdigest()[:8] if text != "5" else "t0"
-        self.texts[tree] = text
-        return Change(tree=tree, commit=f"c-{tree}", parent=parent, paths=("a.py",))
 
 
 class Ruler:
@@ -116,14 +77,6 @@ def laboratory(ledger, folder, texts):
     if not recorder.state.digest:
         open_segment(lab, opening(contract=TERMS, seed=7))
     return lab
-
-
-def story(state):
-    rows = [(item.number, item.tree, item.outcome, item.value, item.reason) for item in state.experiments]
-    readings = [[(run.seed, run.split, run.values) for run in item.readings] for item in state.experiments]
-    looks = [[(run.seed, run.values) for run in item.holdout] for item in state.experiments]
-    counts = (state.counts.evaluations, state.counts.tampering)
-    return rows, readings, looks, state.kept, counts, state.certificate, state.closed
 
 
 values = st.sampled_from(["4", "6", "3", "5", "crash", "4.5", "2", "0", "1", "1.5"])
