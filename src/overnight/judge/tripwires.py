@@ -239,10 +239,10 @@ def _content(tree: Path, path: str) -> bytes | None:
         status = os.fstat(file)
         if not stat.S_ISREG(status.st_mode) or status.st_size > _LARGEST_JUDGE:
             return None
-        parts = []
-        while part := os.read(file, _PART):
-            parts.append(part)
-        return b"".join(parts)
+        content = bytearray()
+        while piece := os.read(file, _PART):
+            content += piece
+        return bytes(content)
     finally:
         os.close(file)
 
