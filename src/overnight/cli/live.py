@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from rich.console import RenderableType
 
     from overnight.model.state import Experiment, State
+    from overnight.report.summary import Numbers
     from overnight.wiring import Site
 
 __all__ = ["LineSink", "Progress", "Reader", "best_values", "follow", "screen", "sparkline"]
@@ -119,11 +120,13 @@ def screen(
     from rich.console import Group
     from rich.text import Text
 
-    lines = [Text(line, no_wrap=True, overflow="ellipsis") for line in _head(state, elapsed, planned)]
+    found = numbers(state)
+    lines = [Text(line, no_wrap=True, overflow="ellipsis") for line in _head(state, found, elapsed, planned)]
     lines[0].stylize("bold")
     lines.append(Text(_phase(progress, now), no_wrap=True, overflow="ellipsis", style="cyan"))
     spark = sparkline(best_values(state), min(60, columns - 6))
     lines.append(Text(f"best  {spark}" if spark else "", no_wrap=True))
+    lines += [Text(one_line(sentence, 600), style="yellow") for sentence in found.concerns[:1]]
     return Group(*lines, _last_rows(state, columns))
 
 
@@ -151,10 +154,9 @@ def sparkline(values: Sequence[float], columns: int) -> str:
     return "".join(_BARS[min(7, int((value - low) / (high - low) * 8))] for value in picked)
 
 
-def _head(state: "State", elapsed: float, planned: int | None) -> list[str]:
+def _head(state: "State", found: "Numbers", elapsed: float, planned: int | None) -> list[str]:
     if state.contract is None:
         return [f"overnight  starting  {duration(elapsed)}", "the unchanged code is not measured yet"]
-    found = numbers(state)
     of = f"/{planned}" if planned else ""
     money = f"  ${figure(found.cost_usd, 4)}" if found.cost_usd else ""
     first = (
