@@ -29,7 +29,7 @@ def test_the_screen_fits_80_columns_with_glyph_and_word():
 
 def test_noise_and_what_is_wrong_with_it_stand_on_the_screen():
     text = shown(night(*opened(min_effect=0.001), *baseline(2.0, 2.1, 1.9)))
-    assert "noise 0.158, sees a gain of 0.438" in text
+    assert "noise 0.112, sees a gain of 0.31" in text
     assert "The noise is larger than the effects that count" in text
     assert all(len(line.rstrip()) <= 80 for line in text.split("\n"))
     assert "noise unknown" in shown(night(*opened(), *baseline(2.0)))
