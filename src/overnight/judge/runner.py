@@ -265,7 +265,6 @@ class CommandJudge:
 
     def _checkout(self, reading: _Reading, tree: str, name: str) -> Path:
         folder = reading.scratch / name
-        folder.mkdir()
         self._workspace.checkout(tree, folder)
         return folder
 
