@@ -62,7 +62,8 @@ def test_a_violation_is_shown_with_its_evidence():
 
 
 def test_a_near_miss_is_listed():
-    assert "**#2**" in section(render(night(*whole_night())), "Near misses")
+    groups = [*opened(), *baseline(2.0), *tried(1, Outcome.discard, 2.005, gain=-0.005)]
+    assert "**#1**" in section(render(night(*groups)), "Near misses")
 
 
 def test_the_longest_stretch_without_a_gain_is_counted():

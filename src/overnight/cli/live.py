@@ -13,10 +13,12 @@ import msgspec
 
 from overnight.cli.console import OUTCOMES, outcome_cell, styled, width
 from overnight.cli.plain import LineSink
+from overnight.report.certified import gain_words, standing_win
+from overnight.report.estimate import believed_gain, give_or_take
 from overnight.report.rows import gist
 from overnight.report.summary import judged, numbers
 from overnight.report.suspicion import mark
-from overnight.report.text import amount, duration, figure, one_line, percent
+from overnight.report.text import amount, duration, figure, one_line, percent, plural
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -172,7 +174,24 @@ def _head(state: "State", found: "Numbers", elapsed: float, planned: int | None)
     noise = "noise unknown"
     if found.noise is not None:
         noise = f"noise {figure(found.noise, 3)}, sees a gain of {figure(found.smallest_gain or 0.0, 3)}"
-    return [first, f"{one_line(found.metric, 40)}  {change}  {gain}", f"{found.trust}, {certified}; {noise}"]
+    lines = [first, f"{one_line(found.metric, 40)}  {change}  {gain}", f"{found.trust}, {certified}; {noise}"]
+    sure = _sure(state, found)
+    return [*lines, sure] if sure else lines
+
+
+def _sure(state: "State", found: "Numbers") -> str:
+    """What all readings say, the certified gain, looks at the gate and demotions: a line where there is any of it."""
+    win, parts = standing_win(state), []
+    believed = believed_gain(state, state.best, state.baseline) if state.best and state.baseline else None
+    if win is not None:
+        parts.append(f"certified gain {gain_words(win, '')}")
+    elif believed is not None and found.best_number:
+        parts.append(f"believed gain {give_or_take(believed)}")
+    if found.gate_looks_left is not None:
+        parts.append(f"gate {found.gate_looks} of {found.gate_looks + found.gate_looks_left} looks")
+    if found.demotions:
+        parts.append(plural(found.demotions, "demotion"))
+    return "; ".join(parts)
 
 
 def _phase(progress: Progress | None, now: float) -> str:

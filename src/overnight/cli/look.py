@@ -91,8 +91,8 @@ def log(
 def status_text(state: "State", found: "Numbers", holder: int | None) -> str:
     """What `status` prints for people."""
     from overnight.cli.console import pairs
-    from overnight.report.certified import certification
-    from overnight.report.headline import doubt, headline, segment_line, standing
+    from overnight.report.certified import carries_over, certification
+    from overnight.report.headline import demotions, doubt, headline, segment_line, standing
     from overnight.report.text import amount, duration, figure, one_line, percent, plural
 
     unit = found.unit
@@ -110,21 +110,56 @@ def status_text(state: "State", found: "Numbers", holder: int | None) -> str:
         ("baseline", amount(found.baseline, unit)),
         ("best", amount(found.best, unit) + commit),
         ("gain", amount(found.gain, unit, 4) + share),
+        ("believed", _believed(state)),
+        ("certified", _certified(state)),
         ("noise", noise),
         ("forecast", _forecast(found)),
         ("experiments", f"{found.experiments}{_outcomes(found)}"),
         ("judge runs", f"{found.evaluations}, {plural(found.holdout_reads, 'look')} at the holdout"),
+        ("gate", _gate(found)),
         ("spent", duration(found.seconds) + money),
         ("trust", f"{found.trust or 'no number yet'}; certified: {found.certified}; box: {found.tier}"),
-        *((("suspicious", _suspicious(found)),) if found.tampering or found.flagged else ()),
+        ("suspicious", _suspicious(found) if found.tampering or found.flagged else ""),
         ("running", _running(found, holder)),
     ]
-    sentences = [headline(state), doubt(state)]
-    sentences += [certification(state)] if state.certificate else []
+    sentences = [headline(state), *([certification(state)] if state.certificate else []), *carries_over(state)]
+    sentences += [doubt(state), *demotions(state)]
     sentences += [segment_line(state, "status")] if state.segments > 1 else []
     sentences += [one_line(sentence, 600) for sentence in found.concerns]
     told = [sentence for sentence in [*sentences, standing(state, running=holder is not None)] if sentence]
-    return "\n".join([*(_wrapped(sentence) for sentence in told), "", pairs(rows)])
+    return "\n".join([*(_wrapped(sentence) for sentence in told), "", pairs([row for row in rows if row[1]])])
+
+
+def _believed(state: "State") -> str:
+    """What all readings together say of the best, where readings scatter."""
+    from overnight.report.estimate import believed_gain, estimate, give_or_take, noisy
+
+    best, baseline = state.best, state.baseline
+    value = estimate(state, best) if best is not None else None
+    if value is None or best is None or baseline is None or not noisy(state):
+        return ""
+    unit = state.contract.objective.unit if state.contract else ""
+    gain = believed_gain(state, best, baseline) if best.number else None
+    more = f"; gain {give_or_take(gain)}" if gain is not None else ""
+    return f"{give_or_take(value, unit)}{more}, by all readings"
+
+
+def _certified(state: "State") -> str:
+    from overnight.report.certified import gain_words, standing_win, what
+
+    win = standing_win(state)
+    if win is None:
+        return ""
+    unit = state.contract.objective.unit if state.contract else ""
+    return f"{gain_words(win, unit)}, {what(win)}"
+
+
+def _gate(found: "Numbers") -> str:
+    from overnight.report.text import plural
+
+    if found.gate_looks_left is None:
+        return ""
+    return f"{plural(found.gate_looks, 'look')} used, {found.gate_looks_left} left"
 
 
 def log_text(state: "State", chosen: "list[Experiment]") -> str:

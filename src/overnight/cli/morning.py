@@ -14,8 +14,6 @@ if TYPE_CHECKING:
     from overnight.report.reproduce import Beside
     from overnight.wiring import Site
 
-_DIFFS = 6
-
 
 def report(
     *,
@@ -60,14 +58,13 @@ def compose(site: "Site", state: "State") -> str:
 
     from overnight import __version__
     from overnight.report.markdown import render
+    from overnight.report.merge import diffs_shown
     from overnight.wiring.site import require_whole
 
     require_whole(site)
-    ranked = sorted(
-        (state.experiments[number] for number in state.kept if number),
-        key=lambda one: (-(one.gain or 0.0), one.number),
-    )
-    diffs = {one.number: site.repository.diff(one.parent_commit, one.commit) for one in ranked[:_DIFFS]}
+    diffs = {
+        one.number: site.repository.diff(one.parent_commit or state.base, one.commit) for one in diffs_shown(state)
+    }
     running = state.segment == state.segments and site.running() is not None
     return render(
         state, diffs=diffs, now=time.time(), running=running, version=__version__, beside=beside(site, state)
@@ -85,17 +82,28 @@ def beside(site: "Site", state: "State") -> "Beside":
 def _facts(state: "State") -> dict[str, object]:
     import msgspec
 
-    from overnight.report.certified import certification
-    from overnight.report.headline import doubt, headline
+    from overnight.report.certified import carries_over, certification
+    from overnight.report.headline import demotions, doubt, headline
     from overnight.report.merge import certified_changes, uncertified_changes
+    from overnight.report.search import yardstick
+    from overnight.report.splits import rows
     from overnight.report.summary import numbers
 
+    certificate = state.certificate
+    proof = None
+    if certificate is not None:
+        effects = [msgspec.structs.asdict(effect) for effect in certificate.effects]
+        proof = {**msgspec.structs.asdict(certificate), "effects": effects}
     return {
         **msgspec.structs.asdict(numbers(state)),
         "headline": headline(state),
         "doubt": doubt(state),
         "certification": certification(state),
-        "certificate": msgspec.structs.asdict(state.certificate) if state.certificate else None,
+        "certificate": proof,
+        "carries_over": carries_over(state),
+        "demoted": demotions(state),
         "merge": [one.number for one in certified_changes(state)],
         "uncertified": [one.number for one in uncertified_changes(state)],
+        "splits": rows(state),
+        "yardstick": yardstick(state),
     }

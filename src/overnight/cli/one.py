@@ -12,6 +12,8 @@ if TYPE_CHECKING:
     from overnight.model.experiment import Measurement
     from overnight.model.state import Experiment, State
 
+_CHILDREN = 12
+
 
 def show(
     *, number: Number, study: Study = None, repo: Repo = HERE, segment: Segment = None, json: Json = False
@@ -107,15 +109,18 @@ def show_text(state: "State", experiment: "Experiment", transcripts: "Path") -> 
     facts = [
         ("outcome", outcome_cell(shown["outcome"]) + reason),
         ("value", _value(state, experiment) + gain),
+        ("believed", _believed(state, experiment)),
+        ("gate", _gate(state, experiment)),
         ("promoted", _promoted(state, experiment)),
         ("trust", f"{experiment.trust.value if shown['values'] else '-'}, box {shown['tier']}"),
         ("built on", "" if experiment.number == 0 else built),
+        ("children", _children(state, experiment)),
         ("commit", shown["commit"]),
         ("files", ", ".join(one_line(path, 80) for path in experiment.paths[:20])),
         ("size", size),
         ("same as", "" if experiment.same_as is None else f"#{experiment.same_as}, whose readings count"),
         ("agent", one_line(experiment.agent, 80)),
-        ("asked for", one_line(experiment.hint, 400)),
+        ("asked for", _asked(experiment)),
         ("said", one_line(experiment.summary, 400)),
         ("hypothesis", one_line(experiment.hypothesis, 400)),
         *(("idea", one_line(idea, 400)) for idea in experiment.ideas[:20]),
@@ -149,6 +154,48 @@ def _value(state: "State", experiment: "Experiment") -> str:
     if experiment.value is not None or read is None:
         return amount(experiment.value, unit)
     return f"- ({amount(read, unit)} was read and does not count)"
+
+
+def _believed(state: "State", experiment: "Experiment") -> str:
+    """What all readings together say of it, where readings scatter."""
+    from overnight.report.estimate import estimate, give_or_take, noisy
+    from overnight.report.text import plural
+
+    found = estimate(state, experiment)
+    if found is None or not noisy(state):
+        return ""
+    unit = state.contract.objective.unit if state.contract else ""
+    return f"{give_or_take(found, unit)}, from {plural(len(experiment.readings), 'reading')}"
+
+
+def _gate(state: "State", experiment: "Experiment") -> str:
+    from overnight.rules.gate import has_gate
+
+    if state.contract is None or not has_gate(state.contract) or not experiment.number:
+        return ""
+    if experiment.gate is None:
+        return "not asked"
+    return "passed" if experiment.gate else "not passed: no better than the best there"
+
+
+def _asked(experiment: "Experiment") -> str:
+    """The kind of ask, with donors and hint."""
+    from overnight.report.search import asked_words
+    from overnight.report.text import one_line
+
+    if not experiment.number:
+        return ""
+    donors = f" with {', '.join(f'#{number}' for number in experiment.donors[:10])}" if experiment.donors else ""
+    hint = f": {one_line(experiment.hint, 400)}" if experiment.hint else ""
+    kind = experiment.kind.value.replace("_", " ")
+    return f"{kind} ({asked_words(experiment.kind)}{donors}){hint}"
+
+
+def _children(state: "State", experiment: "Experiment") -> str:
+    """What was built on it, the kept ones marked."""
+    numbers = [one.number for one in state.experiments[1:] if one.parent == experiment.number]
+    shown = ", ".join(f"#{number}{' (kept)' if number in state.kept else ''}" for number in numbers[:_CHILDREN])
+    return f"{shown} and {len(numbers) - _CHILDREN} more" if len(numbers) > _CHILDREN else shown
 
 
 def _promoted(state: "State", experiment: "Experiment") -> str:

@@ -8,7 +8,8 @@ from overnight.report.suspicion import rules_of
 from overnight.report.text import amount, duration, figure, one_line, plural
 
 if TYPE_CHECKING:
-    from overnight.model.event import Asked, Certificate, Event, Judged, Measured, Noted, Opened
+    from overnight.model.event import Asked, Certificate, Event, Gated, Judged, Measured, Noted, Opened, Promoted
+    from overnight.model.experiment import Measurement
     from overnight.model.state import State
 
 
@@ -41,14 +42,29 @@ def _asked(event: "Asked", state: "State") -> str:
     if event.number == 0:
         return "#0 is the unchanged code: measuring it"
     base = "the unchanged code" if event.parent == 0 else f"#{event.parent}"
-    return f"#{event.number} {one_line(event.agent, 40)} changes {base}"
+    kind = "" if event.kind.value == "expand" else f" ({event.kind.value.replace('_', ' ')})"
+    return f"#{event.number} {one_line(event.agent, 40)} changes {base}{kind}"
 
 
 def _certified(event: "Certificate", state: "State") -> str:
-    from overnight.report.certified import certification
+    from overnight.report.certified import certificate_sentence
 
-    del event
-    return certification(state)
+    return certificate_sentence(state, event)
+
+
+def _promoted(event: "Promoted", state: "State") -> str:
+    """A best that is made by later readings; one that its verdict has made needs no second line."""
+    del state
+    what = f"#{event.number} is the best now" if event.number else "the unchanged code is the best again"
+    return f"{what}: {one_line(event.reason, 200)}" if event.reason else ""
+
+
+def _gated(event: "Gated", state: "State") -> str:
+    del state
+    than = f"#{event.against}" if event.against else "the unchanged code"
+    if event.passed:
+        return f"#{event.number} passed the gate: better than {than} on data that the search never reads"
+    return f"#{event.number} did not pass the gate: no better than {than} on data that the search never reads"
 
 
 def _noted(event: "Noted", state: "State") -> str:
@@ -60,8 +76,6 @@ def _noted(event: "Noted", state: "State") -> str:
 
 
 def _measured(event: "Measured", state: "State") -> str:
-    from overnight.model.value import lookup
-
     run = event.measurement
     took = f"in {duration(run.seconds)}"
     if run.tampering:
@@ -70,16 +84,28 @@ def _measured(event: "Measured", state: "State") -> str:
         end = f"no number ({run.failure.code})" if run.failure is not None else "a number"
         return f"to test the judge, a candidate of overnight's own ({one_line(event.crafted, 40)}): {end} {took}"
     if run.split:
-        return f"#{event.number} measured on the {run.split} split {took}"
+        return f"#{event.number} measured on the {one_line(run.split, 20)} split {took}"
+    which = _read_afresh(event) if event.trial else f"#{event.number} run {event.run}"
     if run.failure is not None:
-        return f"#{event.number} run {event.run} gave no number {took}: {one_line(run.failure.detail, 160)}"
-    if state.contract is None:
-        return ""
+        return f"{which} gave no number {took}: {one_line(run.failure.detail, 160)}"
+    return f"{which} read {_value(run, state)} {took}" if state.contract is not None else ""
+
+
+def _value(run: "Measurement", state: "State") -> str:
+    from overnight.model.value import lookup
+
+    assert state.contract is not None  # noqa: S101 - nothing is measured without one
     objective = state.contract.objective
-    value = lookup(run.values, objective.metric)
-    return (
-        f"#{event.number} run {event.run} read {one_line(objective.metric, 40)} {amount(value, objective.unit)} {took}"
-    )
+    return f"{one_line(objective.metric, 40)} {amount(lookup(run.values, objective.metric), objective.unit)}"
+
+
+def _read_afresh(event: "Measured") -> str:
+    """What a fresh reading is of: an experiment, or one without some of its changes."""
+    side = event.trial.rpartition("/")[2]
+    if not side.startswith("without-"):
+        return f"#{event.number}, afresh,"
+    gone = ", ".join(f"#{number}" for number in one_line(side.removeprefix("without-"), 80).split("+"))
+    return f"#{event.number} without {gone}, afresh,"
 
 
 def _judged(event: "Judged", state: "State") -> str:
@@ -97,6 +123,8 @@ _LINES: dict[str, Callable[[Any, "State"], str]] = {
     "Asked": _asked,
     "Measured": _measured,
     "Judged": _judged,
+    "Promoted": _promoted,
+    "Gated": _gated,
     "HoldoutRead": lambda event, _: f"#{event.number} looks at the holdout ({event.split}); every look is counted",
     "Certificate": _certified,
     "Noted": _noted,

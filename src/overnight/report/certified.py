@@ -217,8 +217,8 @@ def _agreement(state: State, found: Certificate) -> str:
         told += ": the direction agrees, but less than half of the gain is left"
     else:
         told += ": they agree"
-    high = "; its number is chosen because it is good, so it is too good on average" if noisy(state) else ""
-    return f"{told}{high}."
+    high = " The search's number is too good on average, because it chose what read well." if noisy(state) else ""
+    return f"{told}.{high}"
 
 
 def _lines(state: State, found: Certificate) -> Iterator[str]:

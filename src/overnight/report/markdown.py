@@ -4,12 +4,14 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 
 from overnight.model.state import State
-from overnight.report.certified import certification
+from overnight.report.certified import carries_over, certification
 from overnight.report.escape import words
-from overnight.report.headline import doubt, headline, segment_line, standing
+from overnight.report.headline import demotions, doubt, headline, segment_line, standing
 from overnight.report.merge import not_certified, to_merge, uncertified_heading
-from overnight.report.morning import cost, ideas, near_misses, stuck
+from overnight.report.morning import cost, ideas, near_misses
 from overnight.report.reproduce import Beside, reproduce
+from overnight.report.search import stuck
+from overnight.report.splits import other_data
 from overnight.report.suspicion import violations
 
 
@@ -34,19 +36,27 @@ def render(  # noqa: PLR0913 - each is one fact that the state does not hold
     lines = [f"# {title}", "", f"**{words(headline(state), 800)}**", ""]
     if state.contract is None:
         return "\n".join(lines)
-    trust = [words(sentence, 800) for sentence in (doubt(state), certification(state)) if sentence]
-    lines += ["\n".join(trust), "", written + words(standing(state, running=running), 800), ""]
+    trust = [
+        words(sentence, 1200) for sentence in (certification(state), *carries_over(state), doubt(state)) if sentence
+    ]
+    lines += ["\n\n".join(trust), ""]
+    lines += [f"- {words(sentence, 400)}" for sentence in demotions(state)]
+    lines += [""] if state.demotions else []
+    lines += [written + words(standing(state, running=running), 800), ""]
     lines += [words(segment_line(state, "report"), 800), ""] if state.segments > 1 else []
     sections = (
         ("What to merge", to_merge(state, shown)),
         (uncertified_heading(state), not_certified(state, shown)),
         ("Near misses", near_misses(state)),
         ("Ideas not tried", ideas(state)),
+        ("Search, gate and certificate", other_data(state)),
         ("Violations and tampering", violations(state)),
         ("Cost and time", cost(state)),
         ("Where it got stuck", stuck(state)),
         ("How to reproduce", reproduce(state, version, beside)),
     )
     for heading, body in sections:
+        if not body:
+            continue
         lines += [f"## {heading}", "", *body, ""]
     return "\n".join(lines).rstrip("\n") + "\n"

@@ -1,37 +1,72 @@
-"""The rest of the morning report: near misses, ideas, cost, where it got stuck."""
+"""The rest of the morning report: near misses, ideas, cost."""
 
-from collections import Counter
+from collections.abc import Sequence
+
+from msgspec.structs import replace
 
 from overnight.model.experiment import Outcome
 from overnight.model.state import Experiment, State
 from overnight.report.escape import words
+from overnight.report.estimate import believed_gain, give_or_take, noisy
 from overnight.report.merge import LISTED, change_line
 from overnight.report.summary import judged
 from overnight.report.text import duration, figure, plural
+from overnight.rules.lineage import lineage
 
 NEAR = 5
 IDEAS = 10
 
 
 def near_misses(state: State) -> list[str]:
-    """Section 4, first half: changes that were not kept although their number came close or was better."""
-    if state.contract is None:
+    """Section 4, first half: what was not kept and may be better than the best all the same, or nearly was.
+
+    Where readings scatter, that is what all readings together leave open; the likeliest first.
+    """
+    best = state.best
+    if state.contract is None or best is None:
         return ["None."]
-    objective = state.contract.objective
-    close = [
+    used = {*lineage(state, best.number), *state.kept}
+    left = [
         one
         for one in judged(state)[1:]
-        if one.outcome in (Outcome.discard, Outcome.inconclusive)
-        and one.gain is not None
-        and (one.gain >= 0 or one.gain > -objective.min_effect)
+        if one.outcome in (Outcome.discard, Outcome.inconclusive) and one.number not in used
     ]
-    if not close:
-        return ["No discarded change came close."]
-    baseline = state.baseline.value if state.baseline else None
+    return (_open(state, left, best) if noisy(state) and not state.contract.tradeoffs else _close(state, left)) or [
+        "Nothing else came close."
+    ]
+
+
+def _open(state: State, left: Sequence[Experiment], best: Experiment) -> list[str]:
+    """Those that may be better than the best by all readings; not what the gate has refused."""
+    assert state.contract is not None  # noqa: S101 - near_misses() looks first
+    found = [(believed, one) for one in left if one.usable and (believed := believed_gain(state, one, best))]
+    found = [(believed, one) for believed, one in found if believed.high > 0]
+    found.sort(key=lambda item: (-item[0].value, item[1].number))
+    lines = []
+    for believed, one in found[:NEAR]:
+        way = "ahead of" if believed.value > 0 else "behind"
+        size = replace(believed, value=abs(believed.value))
+        reads = plural(len(one.readings), "reading")
+        said = f"; {words(one.summary, 120)}" if one.summary else ""
+        than = f"#{best.number}" if best.number else "the unchanged code"
+        lines.append(
+            f"- **#{one.number}** {way} {than} by {words(give_or_take(size, state.contract.objective.unit))}, after "
+            f"{reads}{said}"
+        )
+    rest = len(found) - NEAR
+    lines += [f"- and {rest} more."] if rest > 0 else []
+    return ["By all readings together these may be better than the best all the same:", "", *lines] if lines else []
+
+
+def _close(state: State, left: Sequence[Experiment]) -> list[str]:
+    """Those whose gain was a tie or better when they were judged."""
+    assert state.contract is not None  # noqa: S101 - as above
+    least = -state.contract.objective.min_effect
+    close = [one for one in left if one.gain is not None and (one.gain >= 0 or one.gain > least)]
     close.sort(key=lambda one: (-(one.gain or 0.0), one.number))
     lines = []
     for one in close[:NEAR]:
-        size = change_line(one, objective, baseline) if (one.gain or 0) > 0 else f"**#{one.number}** a tie"
+        size = change_line(state, one) if (one.gain or 0) > 0 else f"**#{one.number}** a tie"
         said = f"; {words(one.summary, 120)}" if one.summary else ""
         lines.append(f"- {size}: {words(one.reason, 120)}{said}")
     return lines
@@ -68,41 +103,8 @@ def cost(state: State) -> list[str]:
     money = f"${figure(state.cost_usd, 4)}" if state.cost_usd else "no cost was reported by the agents"
     return [
         f"- {plural(counts.experiments, 'experiment')}" + (f": {outcomes}" if outcomes else ""),
-        f"- {plural(counts.evaluations, 'judge run')}, {plural(counts.holdout_reads, 'look')} at the holdout",
+        f"- {plural(counts.evaluations, 'judge run')}, {plural(counts.holdout_reads, 'look')} at the holdout"
+        + (f" ({counts.gate_reads} for the gate)" if counts.gate_reads else ""),
         f"- {duration(state.seconds)} of agents and judge{each}",
         f"- {money}" + (f", {tokens} tokens" if tokens else ""),
     ]
-
-
-def stuck(state: State) -> list[str]:
-    """Section 7: the longest stretches without a gain and the reasons that came up most."""
-    done = judged(state)[1:]
-    if not done:
-        return ["No experiment has been judged yet."]
-    start, length = _drought(done)
-    lines = [f"- {plural(state.since_keep, 'experiment')} since the last kept change."]
-    if length > state.since_keep:
-        lines.append(f"- The longest stretch without one was {plural(length, 'experiment')}, from #{start}.")
-    failures = Counter(one.failure.code for one in done if one.failure is not None)
-    for name, count in failures.most_common(5):
-        example = next(one for one in reversed(done) if one.failure is not None and one.failure.code == name)
-        assert example.failure is not None  # noqa: S101 - chosen above
-        what = "discarded" if example.outcome is Outcome.discard else "without a number"
-        lines.append(f"- {count} {what} for `{name}`; latest #{example.number}: "
-                     f"{words(example.failure.detail, 140)}")  # fmt: skip
-    if state.counts.duplicates:
-        lines.append(f"- {plural(state.counts.duplicates, 'proposal')} repeated an earlier candidate exactly.")
-    return lines
-
-
-def _drought(done: tuple[Experiment, ...]) -> tuple[int, int]:
-    """(first number, length) of the longest stretch without a kept change."""
-    best = (done[0].number, 0)
-    start, length = done[0].number, 0
-    for one in done:
-        if one.outcome is Outcome.keep:
-            start, length = one.number + 1, 0
-        else:
-            length += 1
-            best = max(best, (start, length), key=lambda stretch: stretch[1])
-    return best

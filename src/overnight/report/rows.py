@@ -15,8 +15,9 @@ def gist(experiment: Experiment) -> str:
 
     Hostile text: pass it through `one_line`.
     """
-    failed = experiment.outcome in (Outcome.crash, Outcome.violation, Outcome.inconclusive, Outcome.baseline)
-    return experiment.reason if failed or not experiment.summary else experiment.summary
+    failed = experiment.outcome in (Outcome.crash, Outcome.violation, Outcome.baseline)
+    unread = experiment.outcome is Outcome.inconclusive and experiment.value is None
+    return experiment.reason if failed or unread or not experiment.summary else experiment.summary
 
 
 def value_read(state: State, experiment: Experiment) -> float | None:

@@ -7,9 +7,9 @@ from overnight.model.experiment import Certified, Trust
 from overnight.model.state import Experiment, State
 from overnight.model.value import lookup
 from overnight.report.estimate import estimate
+from overnight.report.splits import gate_left
 from overnight.rules.calibration import calibrate
 from overnight.rules.concerns import concerns
-from overnight.rules.gate import gate_looks, has_gate
 
 
 class Numbers(msgspec.Struct, frozen=True, kw_only=True):
@@ -130,7 +130,7 @@ def numbers(state: State) -> Numbers:
         estimate=believed.value if believed else None,
         estimate_sd=believed.sd if believed else None,
         gate_looks=state.counts.gate_reads,
-        gate_looks_left=_gate_looks_left(state),
+        gate_looks_left=gate_left(state),
         demotions=len(state.demotions),
         tier=state.tier.value,
         seconds=round(state.seconds, 3),
@@ -169,11 +169,6 @@ def baseline_readings(state: State) -> list[float]:
         return []
     metric = state.contract.objective.metric
     return [value for run in state.experiments[0].readings if (value := lookup(run.values, metric)) is not None]
-
-
-def _gate_looks_left(state: State) -> int | None:
-    contract = state.contract
-    return max(0, gate_looks(contract) - state.counts.gate_reads) if contract and has_gate(contract) else None
 
 
 def _at_least(gain: float | None, objective: Objective) -> float | None:
