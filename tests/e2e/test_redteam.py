@@ -73,6 +73,16 @@ def test_a_judge_that_accepts_nothing_at_all_is_found_out(project):
     assert "left out by --quick" in by_name["forged-before"]["detail"]
 
 
+def test_a_judge_for_which_no_number_is_no_error_is_found_out(project):
+    """NaN is not larger than anything, so whoever counts what is too large counts nothing."""
+    counting = SCORER.replace("sum(abs(one - other) for", "sum(abs(one - other) > 0.1 for")
+    counting = counting.replace("and all(type(one) is int for one in found)", "")
+    scored(project, judge=counting)
+    found, by_name = attacked(project, code=1)
+    assert "nan" in found["got_through"]
+    assert "values in pred.json can be right" in by_name["nan"]["mend"]
+
+
 def test_noise_that_passes_for_a_gain_is_a_finding_with_the_line_to_write(project):
     noisy = "import os\nprint('loss:', 5 + int(os.environ['OVERNIGHT_SEED']) % 1000 / 1000)\n"
     begun(project, model=noisy)

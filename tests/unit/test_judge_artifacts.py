@@ -111,6 +111,16 @@ def test_all_together_are_held_to_the_limit(left, judge):
     assert "more than budget.disk" in refused(left, judge, largest=1000)
 
 
+def test_so_many_that_copying_them_would_take_the_night_are_refused(left, judge, monkeypatch):
+    monkeypatch.setattr("overnight.judge.artifacts.MOST_FILES", 3)
+    for name in "abc":
+        (left / "out" / name).write_text("1")
+    assert sorted(freeze(left, judge, ("out/**",), largest=MEBIBYTE)) == ["out/a", "out/b", "out/c"]
+    (left / "out" / "d").write_text("1")
+    (judge / "out").rename(judge / "before")
+    assert "More than 3 files match" in refused(left, judge)
+
+
 def test_a_file_of_the_judge_is_never_replaced(left, judge):
     (judge / "answers.txt").write_text("42")
     (left / "answers.txt").write_text("whatever I said")

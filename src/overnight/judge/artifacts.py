@@ -19,6 +19,7 @@ from overnight.model.experiment import Failure
 from overnight.rules.scope import matches
 
 _DEEPEST = 64
+MOST_FILES = 20_000
 _CLOSED = (errno.EACCES, errno.ENOENT, errno.ENOTDIR, errno.ELOOP)
 _IMPORTED = (".py", ".pyc", ".pyo", ".pyd", ".pth", ".so")
 
@@ -35,10 +36,11 @@ def freeze(  # noqa: PLR0913 -- every argument is a fact about this one hand-ove
     Globs and returned paths count from `folder` in both. `into` holds the judge's own tree: nothing there is
     replaced and no link in it is followed. Every glob must match at least one file. Only regular files with one
     name go over, of the kind that their names say (`wrong_format`), never code that the judge's interpreter could
-    import; each and all together at most `largest` bytes (holes count). What is at or below the paths `ignore`
+    import; at most MOST_FILES, each and all together at most `largest` bytes (holes count). What is at or below the paths `ignore`
     (places of our own mounts, from `source`) and in folders deeper than 64 is not looked at.
 
-    Failure `artifact`: missing, not a regular file, too large, of the wrong kind, or in the way of a file of the judge.
+    Failure `artifact`: missing, not a regular file, too many, too large, of the wrong kind, or in the way of a file of
+    the judge.
     """
     start = tuple(part for part in folder.split("/") if part)
     taken: list[str] = []
@@ -88,10 +90,14 @@ def _candidates(
     source: Path, start: tuple[str, ...], globs: Sequence[str], ignore: Collection[str]
 ) -> Iterator[tuple[str, int]]:
     """(path, open folder that holds it) of every entry below `start` that matches and is no folder."""
+    count = 0
     for parts, handle, entries in _folders(source, start):
         for name, is_folder in entries:
             path = "/".join((*parts[len(start) :], name))
             if not is_folder and matches(globs, path) and not _at_or_below(ignore, (*parts, name)):
+                count += 1
+                if count > MOST_FILES:
+                    raise RefusedError(f"More than {MOST_FILES} files match `artifacts`; hand over fewer, larger ones.")
                 yield path, handle
 
 

@@ -11,7 +11,7 @@ Aim = Literal["same", "null", "crash", "forge", "artifact", "reach", "outlive", 
 
 Action = Literal[
     "exit-1", "exit-0", "say", "say-before", "say-after", "say-at-exit", "say-stderr", "say-descriptors", "missing",
-    "empty", "symlink", "fifo", "sparse", "truncated", "constant", "probe", "daemon", "linger",
+    "empty", "symlink", "fifo", "sparse", "truncated", "constant", "nan", "probe", "daemon", "linger",
 ]  # fmt: skip
 
 ARTIFACT_KINDS: tuple[tuple[Action, str], ...] = (
@@ -71,11 +71,14 @@ def _with_work(contract: Contract) -> Iterator[Attack]:
     for name, title, action in said:
         yield Attack(name=name, title=title, aim="forge", action=action, works=True)
     yield from _artifacts(contract, works=True)
+    shapes: tuple[tuple[Action, str], ...] = (
+        ("constant", "has the right shape and only constants in it"),
+        ("nan", "has NaN in the place of every number"),
+    )
     for index, glob in enumerate(patterns(contract)):
-        title = f"the artefact {glob} has the right shape and only constants in it"
-        yield Attack(
-            name=f"constant{_suffix(index)}", title=title, aim="artifact", action="constant", target=glob, works=True
-        )
+        for action, words in shapes:
+            name, title = f"{action}{_suffix(index)}", f"the artefact {glob} {words}"
+            yield Attack(name=name, title=title, aim="artifact", action=action, target=glob, works=True)
     if contract.labels:
         yield Attack(name="shuffled-labels", title="the labels are shuffled", aim="labels", works=True)
 

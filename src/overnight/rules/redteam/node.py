@@ -55,6 +55,7 @@ _ACTIONS = {
     "sparse": "_fs.writeFileSync(_clear(_c.path), ''); _fs.truncateSync(_c.path, _c.hole); process.exit(0);",
     "truncated": "_damage((data) => data.slice(0, Math.floor(data.length / 2)));",
     "constant": "_damage((data) => data.replace(/\\d+(\\.\\d+)?/g, '0'));",
+    "nan": "_damage((data) => data.replace(/\\d+(\\.\\d+)?/g, 'NaN'));",
     "probe": """
 const _heads = (path) => _walk(path).sort().slice(0, 8).map((name) => {
   try {

@@ -5,7 +5,7 @@ from overnight.rules.redteam.attack import Attack
 from overnight.rules.redteam.facts import Facts
 
 _LEAVING = {"python": ("os._exit", "os.exec"), "sh": ("exec ",), "node": ("process.reallyExit", "process.kill")}
-_AFTERWARDS = {"say-after", "say-at-exit", "truncated", "constant"}
+_AFTERWARDS = {"say-after", "say-at-exit", "truncated", "constant", "nan"}
 
 
 def plant(attack: Attack, language: str, text: str, facts: Facts) -> str:

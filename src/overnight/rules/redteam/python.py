@@ -83,6 +83,20 @@ def _constant(data):
 
 _damage(_constant)
 """,
+    "nan": r"""
+def _nan(data):
+    import re, struct
+    if data[:6] == b"\x93NUMPY":
+        wide = 2 if data[6] == 1 else 4
+        size = int.from_bytes(data[8:8 + wide], "little") + 8 + wide
+        kind = re.search(rb"'descr': '<f([48])'", data[:size])
+        one = struct.pack("<f" if kind[1] == b"4" else "<d", float("nan")) if kind else b""
+        return data[:size] + one * ((len(data) - size) // len(one)) if kind else data
+    return data if b"\0" in data else re.sub(rb"\d+(?:\.\d+)?(?:[eE][-+]?\d+)?", b"NaN", data)
+
+
+_damage(_nan)
+""",
     "probe": """\
 import hashlib as _hash, socket as _net
 
@@ -141,7 +155,7 @@ while _time.monotonic() < _end:
 _os._exit(0)
 """,
 }
-_AFTER = {"say-after", "missing", "empty", "symlink", "fifo", "sparse", "truncated", "constant"}
+_AFTER = {"say-after", "missing", "empty", "symlink", "fifo", "sparse", "truncated", "constant", "nan"}
 _ALONE = "\n_os._exit(0)\n"
 
 

@@ -25,6 +25,7 @@ _AFTER = {
     "say-after": "printf %s {line}",
     "say-at-exit": "printf %s {line}",
     "truncated": '_cut() {{ head -c $(($(wc -c < "$1") / 2)) "$1"; }}\n{damage}',
+    "nan": "_cut() {{ sed -E 's/[0-9]+([.][0-9]+)?/NaN/g' \"$1\"; }}\n{damage}",
     "constant": "_cut() {{ sed -E 's/[0-9]+([.][0-9]+)?/0/g' \"$1\"; }}\n{damage}",
 }
 _DAMAGE = """\
