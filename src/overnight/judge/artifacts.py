@@ -36,8 +36,8 @@ def freeze(  # noqa: PLR0913 -- every argument is a fact about this one hand-ove
     Globs and returned paths count from `folder` in both. `into` holds the judge's own tree: nothing there is
     replaced and no link in it is followed. Every glob must match at least one file. Only regular files with one
     name go over, of the kind that their names say (`wrong_format`), never code that the judge's interpreter could
-    import; at most MOST_FILES, each and all together at most `largest` bytes (holes count). What is at or below the paths `ignore`
-    (places of our own mounts, from `source`) and in folders deeper than 64 is not looked at.
+    import; at most MOST_FILES, each and all together at most `largest` bytes (holes count). What is at or below the
+    paths `ignore` (places of our own mounts, from `source`) and in folders deeper than 64 is not looked at.
 
     Failure `artifact`: missing, not a regular file, too many, too large, of the wrong kind, or in the way of a file of
     the judge.
