@@ -26,7 +26,7 @@ def room(tmp_path):
         ('printf \'{"loss": "%s"}\' "$(cat hidden/answers)"', "malformed"),
         ("cat hidden/answers; echo; echo loss: nan", "non-finite"),
         ("cat hidden/answers; sleep 60", "timeout"),
-        ("while cat hidden/answers; do :; done", "output"),
+        ("yes $(cat hidden/answers)", "output"),
         ("cat hidden/answers; echo; echo loss: 1; echo loss: 2", "twice"),
     ],
 )
