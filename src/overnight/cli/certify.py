@@ -56,7 +56,9 @@ def certify(
     if json:
         import msgspec
 
-        say_json({"study": state.study, **msgspec.to_builtins(found)})
+        values = {name: msgspec.to_builtins(value) for name, value in msgspec.structs.asdict(found).items()}
+        values["effects"] = [msgspec.structs.asdict(effect) for effect in found.effects]
+        say_json({"study": state.study, **values})
     else:
         say("\n".join(certificate_lines(state, found)))
     if found.level.value == "no":

@@ -32,7 +32,14 @@ AgentName = Annotated[
         help='Who proposes changes: tuner (no key needed), or "command LINE" for any program.',
     ),
 ]
-PolicyName = Annotated[str | None, typer.Option("--policy", metavar="NAME", help="How to search and decide: auto, default, ratchet, linear, audit, islands, portfolio.")]
+PolicyName = Annotated[
+    str | None,
+    typer.Option(
+        "--policy",
+        metavar="NAME",
+        help="How to search and decide: auto, default, ratchet, linear, audit, islands or portfolio.",
+    ),
+]
 Seed = Annotated[int | None, typer.Option("--seed", min=0, metavar="S", help="Seed of every random draw.")]
 IsolationName = Annotated[
     str | None,

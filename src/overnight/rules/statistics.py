@@ -12,6 +12,7 @@ _NORMAL = NormalDist()
 _SERIES_FROM = 2000.0
 _LARGEST_LOG = 700.0
 _NOISIER = 0.05
+_QUIETER = 0.01
 _PRIOR_DOF = 2.0
 
 
@@ -162,7 +163,8 @@ def paired_interval(
     `split_error` the standard error that the data of the split leave in a difference whatever is re-read. Readings of
     the final candidate may scatter more than those that taught `sigma`, so the differences' own spread counts too: it
     is mixed with 2 sigma^2, which weighs two degrees of freedom (moderated t, Smyth 2004), and stands alone where it is
-    larger at the 5 % level (F-test); the widest is taken. So the interval covers 1 - alpha where sigma is right, and
+    larger at the 5 % level (F-test); the widest is taken. Where both of a pair share what chance decides (one seed), the
+    differences scatter far less than readings do: where they are smaller at the 1 % level they alone count. So the interval covers 1 - alpha where sigma is right, and
     (alpha 0.05, three pairs or more) about 0.9 however much noisier the differences are. low and high are None when
     neither `sigma` nor a second pair says anything about noise.
 
@@ -180,6 +182,9 @@ def paired_interval(
         return student_quantile(1 - alpha / 2, freedom) * math.sqrt(variance / count + split_error**2)
 
     halves = []
+    if known is not None and own is not None and count > 2 and _larger(known, dof, own, count - 1) < _QUIETER:
+        low_noise = half(own, count - 1)
+        return mean, mean - low_noise, mean + low_noise
     if known is not None:
         halves.append(half(known, dof))
     if known is not None and own is not None:
