@@ -203,12 +203,23 @@ def test_a_judge_that_flips_between_two_values_has_two_clusters():
     assert two_clusters([10.0, 20.0, 10.0, 10.0, 20.0]) == (10, 20)
 
 
-@pytest.mark.parametrize("count", [6, 7, 12, 30])
+@pytest.mark.parametrize("count", [8, 9, 12, 30])
 def test_a_slow_machine_that_gets_slower_drifts(count):
     dice = random.Random(count)
     values = [at + dice.gauss(0, 0.1) for at in range(count)]
     assert drifting(values) == pytest.approx(count - 3, abs=1)
     assert drifting(values[::-1]) == pytest.approx(3 - count, abs=1)
+
+
+@pytest.mark.parametrize("noise", NOISES)
+def test_a_night_of_looks_at_one_series_raises_few_false_alarms(noise):
+    dice = random.Random(noise)
+    alarms = 0
+    for _ in range(300):
+        values = [NOISES[noise](dice) for _ in range(60)]
+        seen = [values[:count] for count in range(5, 61, 5)]
+        alarms += any(two_clusters(part) is not None or drifting(part) is not None for part in seen)
+    assert alarms / 300 <= 0.03
 
 
 def test_a_level_that_goes_up_and_comes_back_drifts_too():

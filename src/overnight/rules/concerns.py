@@ -100,7 +100,7 @@ def _no_effect(state: State, contract: Contract, found: Calibration) -> Iterator
 
 
 def _clusters(state: State, contract: Contract, _found: Calibration) -> Iterator[Concern]:
-    for item in _read_often(state):
+    for item in _watched(state):
         groups = two_clusters(_values(item.readings, contract.objective.metric))
         if groups is not None:
             low, high = (_amount(contract, centre) for centre in groups)
@@ -117,7 +117,7 @@ def _clusters(state: State, contract: Contract, _found: Calibration) -> Iterator
 
 
 def _drift(state: State, contract: Contract, _found: Calibration) -> Iterator[Concern]:
-    for item in _read_often(state):
+    for item in _watched(state):
         moved = drifting(_values(item.readings, contract.objective.metric))
         if moved is not None:
             way = "up" if moved > 0 else "down"
@@ -166,11 +166,9 @@ def _guards(state: State, contract: Contract, found: Calibration) -> Iterator[Co
         )
         yield Concern(code="guard", text=text, next=remedy)
         return
-    split = [
-        item for item in _read_often(state, least=2) if disagreement(contract, item.readings, baseline_values(baseline))
-    ]
+    split = [item for item in _read_twice(state) if disagreement(contract, item.readings, None)]
     if split:
-        said = disagreement(contract, split[0].readings, baseline_values(baseline))
+        said = disagreement(contract, split[0].readings, None)
         text = f"readings of {_named(split[0])} disagree about a guard: {said}"
         yield Concern(
             code="guard", text=text, next="A limit further from where the candidates are decides more cheaply."
@@ -222,15 +220,6 @@ _CHECKS: tuple[Callable[[State, Contract, Calibration], Iterator[Concern]], ...]
 )  # fmt: skip
 
 
-def baseline_values(baseline: Experiment) -> tuple[tuple[str, float], ...]:
-    """Mean of each metric over the readings of the unchanged code."""
-    found: dict[str, list[float]] = {}
-    for run in baseline.readings:
-        for name, value in run.values:
-            found.setdefault(name, []).append(value)
-    return tuple((name, sum(values) / len(values)) for name, values in found.items())
-
-
 def _least(effect: float, other: str) -> str:
     return f"Write `min_effect: {_up(effect)}` into program.md, or {other}."
 
@@ -242,12 +231,15 @@ def _up(value: float) -> str:
     return f"{float(rounded) if float(rounded) >= value else float(rounded) + step:.3g}"
 
 
-def _read_often(state: State, least: int = 5) -> list[Experiment]:
-    """Of baseline and latest keeps, those with at least `least` readings, the most read first."""
-    numbers = dict.fromkeys((0, *state.kept[-_LOOKED_AT:]))
-    chosen = [state.experiments[number] for number in numbers if number < len(state.experiments)]
-    often = [item for item in chosen if len(item.readings) >= least]
-    return sorted(often, key=lambda item: -len(item.readings))
+def _watched(state: State) -> list[Experiment]:
+    """Baseline and best: few series, as each that is looked at again and again may raise a false alarm."""
+    numbers = dict.fromkeys((0, state.best.number if state.best else 0))
+    return [state.experiments[number] for number in numbers if number < len(state.experiments)]
+
+
+def _read_twice(state: State) -> list[Experiment]:
+    """Of the latest keeps, those that were read more than once."""
+    return [item for number in state.kept[-_LOOKED_AT:] if len((item := state.experiments[number]).readings) > 1]
 
 
 def _values(readings: Sequence[Measurement], metric: str) -> list[float]:

@@ -7,10 +7,10 @@ from itertools import accumulate, pairwise
 from statistics import median
 
 LATEST = 100
-FEWEST = 6
+FEWEST = 8
 FEWEST_GROUPED = 5
-_MONOTONE = 2.807
-_WANDERING = -2.807
+_MONOTONE = 3.29
+_WANDERING = -3.29
 
 
 def robust_spread(values: Sequence[float]) -> float | None:
@@ -67,25 +67,20 @@ def _rounding(values: Sequence[float]) -> float:
 def drifting(values: Sequence[float]) -> float | None:
     """How far successive readings have moved with time (signed, in their unit), or None: no more than noise does.
 
-    A trend (Mann 1945, Kendall 1975), from six readings; or a level that wanders (rank von Neumann ratio, Bartels
-    1982), from ten; each at the 0.25 % level on a side. The distance is between the lowest and the highest running
-    median of three, positive when the highest came later.
+    A trend (Mann 1945, Kendall 1975), from eight readings; or a level that wanders (rank von Neumann ratio, Bartels
+    1982), from ten; each at the 0.05 % level on a side, as it is asked again and again while readings come in. The
+    distance is between the lowest and the highest running median of three, positive when the highest came later.
     """
     latest = list(values[-LATEST:])
     if len(latest) < FEWEST or min(latest) == max(latest):
         return None
     wanders = len(latest) >= 10 and _bartels(latest) < _WANDERING
-    if not wanders and abs(_mann_kendall(latest)) < _threshold(len(latest)):
+    if not wanders and abs(_mann_kendall(latest)) < _MONOTONE:
         return None
     levels = [median(latest[at : at + 3]) for at in range(len(latest) - 2)]
     low, high = min(levels), max(levels)
     later = len(levels) - 1 - levels[::-1].index(high) > levels.index(low)
     return high - low if later else low - high
-
-
-def _threshold(count: int) -> float:
-    """Where the normal score is coarse: of six readings every pair must be in order, of seven all but one."""
-    return {6: 2.62, 7: 2.69}.get(count, _MONOTONE)
 
 
 def _mann_kendall(values: Sequence[float]) -> float:
