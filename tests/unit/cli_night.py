@@ -1,11 +1,14 @@
 """A small night as events, for the tests of the faces: fold it or write it into a real ledger."""
 
+from msgspec.structs import replace
+
 from overnight.model.contract import Contract, Direction, Objective, Tier
 from overnight.model.event import (
     Asked,
     Certificate,
     Closed,
     Event,
+    Gated,
     HoldoutRead,
     Judged,
     Measured,
@@ -13,7 +16,7 @@ from overnight.model.event import (
     Promoted,
     Proposed,
 )
-from overnight.model.experiment import Breach, Certified, Failure, Measurement, Outcome, Trust
+from overnight.model.experiment import Asking, Breach, Certified, Failure, Measurement, Outcome, Trust
 from overnight.model.state import State
 from overnight.rules.fold import fold
 
@@ -82,6 +85,7 @@ def tried(
     gain: float | None = None,
     trust: Trust = Trust.scored,
     failure: Failure | None = None,
+    kind: Asking = Asking.expand,
     **said: object,
 ) -> Groups:
     commit = commit_of(number)
@@ -90,7 +94,7 @@ def tried(
     proposed = Proposed(
         number=number, tree=f"{number + 1000:040x}", commit=commit, parent_commit=before, seconds=1.0, **fields
     )
-    groups: Groups = [(Asked(number=number, parent=parent, agent="tuner"),), (proposed,)]
+    groups: Groups = [(Asked(number=number, parent=parent, agent="tuner", kind=kind),), (proposed,)]
     if outcome is not Outcome.violation:
         groups.append((Measured(number=number, run=0, measurement=reading(value, trust=trust, failure=failure)),))
     verdict = Judged(
@@ -106,13 +110,43 @@ def tried(
     return [*groups, (verdict, *promoted)]
 
 
-def certificate(number: int, old: float | None, new: float | None, level: Certified = Certified.holdout) -> Groups:
+def certificate(
+    number: int, old: float | None, new: float | None, level: Certified = Certified.holdout, **more: object
+) -> Groups:
     gain = None if old is None or new is None else old - new
     return [
         (HoldoutRead(split="certify", number=0),),
         (HoldoutRead(split="certify", number=number),),
-        (Certificate(number=number, baseline=old, best=new, gain=gain, level=level),),
+        (Certificate(number=number, baseline=old, best=new, gain=gain, level=level, **more),),
     ]
+
+
+def read_again(number: int, run: int, *values: float, why: str = "again") -> Groups:
+    """More search readings of an experiment, the first of them its reading `run`."""
+    return [
+        (Measured(number=number, run=run + place, measurement=reading(value), why=why),)
+        for place, value in enumerate(values)
+    ]
+
+
+def on_the_gate(number: int, value: float, against: int | None = None, *, passed: bool = True) -> Groups:
+    """One look at the gate split; with `against` the gate's bit comes of it."""
+    groups: Groups = [
+        (HoldoutRead(split="gate", number=number),),
+        (Measured(number=number, run=0, measurement=reading(value, split="gate")),),
+    ]
+    return groups if against is None else [*groups, (Gated(number=number, against=against, passed=passed),)]
+
+
+def best_is(number: int, reason: str) -> Groups:
+    """Later readings make an experiment the best."""
+    return [(Promoted(number=number, commit=commit_of(number) if number else BASE, reason=reason),)]
+
+
+def with_contract(groups: Groups, **changes: object) -> Groups:
+    """A night under another contract."""
+    (first,), *rest = groups
+    return [(replace(first, contract=replace(first.contract, **changes)),), *rest]
 
 
 def whole_night() -> Groups:
