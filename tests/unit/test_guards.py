@@ -4,11 +4,12 @@ from nights import contract
 
 from overnight.engine.conduct import Conductor
 from overnight.model.contract import Direction, Guard, Keep, Objective
-from overnight.model.experiment import Failure, Measurement, Noise, Outcome
+from overnight.model.experiment import Belief, Failure, Measurement, Noise, Outcome
 from overnight.model.state import Experiment, State
 from overnight.model.step import Conclude, Read
 from overnight.policies.ratchet import Ratchet
 from overnight.rules.deciding.greedy import Greedy
+from overnight.rules.deciding.posterior import Posterior
 from overnight.rules.guards import broken, disagreement, unsure
 
 NOISE = (Noise(metric="ms", sigma=1.0, pairs=9),)
@@ -138,3 +139,15 @@ def test_a_candidate_that_tampered_or_failed_is_not_read_again():
         state = challenged(40.5)
         bad = replace(state.experiments[1], readings=(run,))
         assert isinstance(next_step(replace(state, experiments=(state.experiments[0], bad))), Conclude)
+
+
+def test_a_candidate_whose_mean_breaks_a_guard_by_now_is_not_published():
+    noise = (*NOISE, Noise(metric="m", sigma=0.1, pairs=9))
+    belief = Belief(mean=-1.0, variance=0.001)
+    for later, published in ((39.0, True), (60.0, False)):
+        state = challenged(30.0, later, noise=noise, outcome=Outcome.discard, belief=belief)
+        unchanged = replace(state.experiments[0], belief=Belief(mean=-2.0, variance=0.001))
+        state = replace(
+            state, experiments=(unchanged, state.experiments[1]), pending=(), frontier=(1, 0), sigma=0.1, spread=1.0
+        )
+        assert (Posterior().publish(state) is not None) is published

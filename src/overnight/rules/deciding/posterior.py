@@ -19,6 +19,7 @@ from overnight.rules.deciding.readings import (
     evaluation_of,
     forbidden,
     noisy,
+    within_guards,
 )  # fmt: skip
 from overnight.rules.fold import mean_value
 from overnight.rules.guards import has_relative
@@ -60,7 +61,11 @@ class Posterior:
         if best is None or not noisy(state):
             return None
         leaders = [state.experiments[number] for number in state.frontier]
-        proved = [item for item in leaders if len(item.readings) > 1 and _wins(state, item, best)]
+        proved = [
+            item
+            for item in leaders
+            if len(item.readings) > 1 and _wins(state, item, best) and within_guards(state, item)
+        ]
         if not proved:
             return None
         new = max(proved, key=lambda item: (_sure(item), -item.number))

@@ -10,7 +10,7 @@ from overnight.model.step import Read
 from overnight.model.value import lookup
 from overnight.rules.decide import Reference, averages, refused
 from overnight.rules.fold import mean_value
-from overnight.rules.guards import disagreement, has_relative, unsure
+from overnight.rules.guards import broken, disagreement, has_relative, unsure
 from overnight.rules.seeds import derive
 
 
@@ -104,6 +104,16 @@ def _guard_undecided(state: State, experiment: Experiment, against: Reference) -
     value, old = mean_value(experiment.readings, metric), lookup(against.values, metric)
     ahead = value is not None and old is not None and contract.objective.gain(old, value) > 0
     return ahead and unsure(contract, experiment.readings, state.noise, against.values)
+
+
+def within_guards(state: State, experiment: Experiment) -> bool:
+    """Whether the mean of a candidate's readings holds every guard: it may have been read again since its verdict."""
+    contract = contract_of(state)
+    if not contract.guards:
+        return True
+    good = Evaluation(runs=tuple(run for run in experiment.readings if run.failure is None))
+    values = averages(good, (("loc", float(experiment.loc)),))
+    return broken(contract, values, reference(state, experiment.number).values) is None
 
 
 def forbidden(state: State, number: int) -> Verdict | Read | None:
