@@ -3,6 +3,8 @@
 A pure plan: from what was read so far to the next reading, or to the certificate.
 """
 
+import math
+
 from msgspec.structs import replace
 
 from overnight.model.contract import Contract
@@ -62,9 +64,11 @@ class Subject(Value, frozen=True, kw_only=True):
     setting: Words = ()
 
     def trial(self, side: str) -> str:
-        """The name of its trial of the baseline or of the best."""
+        """The name of its trial of the baseline, which all subjects of one certificate share, or of the best."""
         made = f"@{self.tree[:12]}" if self.tree else ""
         other = "".join(f"@{name}={value}" for name, value in self.setting)
+        if side == BASELINE:
+            return f"0{other}/{BASELINE}"
         return f"{self.number}{made}{other}/{side if not (made or other) else f'{side}-again'}"
 
 
@@ -114,14 +118,16 @@ def _certificate(
         return replace(shown, baseline=_mean(_values(old, metric)), best=_mean(_values(new, metric)), note=note)
     alpha = night_alpha(contract.keep.alpha, night) if has_holdout(contract) else contract.keep.alpha
     noise = next((item for item in state.noise if item.metric == metric), None)
+    exact = noise is not None and noise.sigma == 0.0
     gain, low, high = paired_interval(
         [objective.gain(before, after) for before, after in pairs],
         sigma=noise.sigma if noise else None,
-        dof=successive_dof(noise.pairs) if noise else 0.0,
+        dof=math.inf if exact else successive_dof(noise.pairs) if noise else 0.0,
         split_error=state.split_error,
         alpha=alpha,
     )
-    least = low if noisy(state) else gain
+    doubtful = noisy(state) or state.split_error > 0.0
+    least = low if doubtful else gain
     agrees = least is not None and least > 0 and least >= objective.min_effect
     level = (Certified.holdout if has_holdout(contract) else Certified.yes) if agrees else Certified.no
     return replace(
@@ -130,9 +136,9 @@ def _certificate(
         best=_mean([after for _, after in pairs]),
         gain=gain,
         level=level,
-        low=low if noisy(state) else None,
-        high=high if noisy(state) else None,
-        alpha=alpha if noisy(state) else None,
+        low=low if doubtful else None,
+        high=high if doubtful else None,
+        alpha=alpha if doubtful else None,
         note=_note(state, contract, len(pairs), night),
     )
 

@@ -163,10 +163,10 @@ def paired_interval(
     `split_error` the standard error that the data of the split leave in a difference whatever is re-read. Readings of
     the final candidate may scatter more than those that taught `sigma`, so the differences' own spread counts too: it
     is mixed with 2 sigma^2, which weighs two degrees of freedom (moderated t, Smyth 2004), and stands alone where it is
-    larger at the 5 % level (F-test); the widest is taken. Where both of a pair share what chance decides (one seed), the
-    differences scatter far less than readings do: where they are smaller at the 1 % level they alone count. So the interval covers 1 - alpha where sigma is right, and
-    (alpha 0.05, three pairs or more) about 0.9 however much noisier the differences are. low and high are None when
-    neither `sigma` nor a second pair says anything about noise.
+    larger at the 5 % level (F-test); the widest is taken. Where both of a pair share what chance decides (one seed),
+    the differences scatter far less than readings do: smaller at the 1 % level, they alone count. So the interval
+    covers 1 - alpha where sigma is right, and (alpha 0.05, three pairs or more) about 0.9 however much noisier the
+    differences are. low and high are None when neither `sigma` nor a second pair says anything about noise.
 
     Raises:
         ValueError: no difference.
