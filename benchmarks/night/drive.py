@@ -18,7 +18,7 @@ from overnight.model.experiment import Certified, Failure, Measurement, Outcome,
 from overnight.model.state import Experiment, State
 from overnight.model.step import Enough, Fresh, Propose, Read
 from overnight.model.value import lookup
-from overnight.rules.certify import due, next_fresh
+from overnight.rules.certify import Subject, due, next_fresh
 from overnight.rules.deciding.readings import again
 from overnight.rules.fold import Folding, mean_value
 from overnight.rules.noise import wants_reading
@@ -54,9 +54,10 @@ class Terms:
         """Fresh pairs of baseline and final."""
         return 5 if self.budget >= SHORT else 3
 
-    @property
-    def reserve(self) -> int:
-        """Evaluations kept for the end: finalists and pairs."""
+    def reserve(self, state: State) -> int:
+        """Evaluations kept for the end: finalists and pairs; without noise one pair where there is a holdout."""
+        if state.sigma == 0.0:
+            return 2 * self.certify
         return 2 * self.pairs + (6 if self.budget >= SHORT else 3)
 
 
@@ -183,7 +184,7 @@ class Rehearsal:
         return None
 
     def _searching(self, left: int) -> Propose | Read | None:
-        while not self._closing and (self.state.pending or left > self.terms.reserve):
+        while not self._closing and (self.state.pending or left > self.terms.reserve(self.state)):
             state = self.state
             step = self._conductor.step(state, self._folding.number_with)
             if isinstance(step, Enough):
@@ -208,7 +209,7 @@ class Rehearsal:
     def _certifying(self) -> Fresh | None:
         if not due(self.state):
             return None
-        step = next_fresh(self.state, final_of(self.state).number)
+        step = next_fresh(self.state, Subject(number=final_of(self.state).number))
         if isinstance(step, Certificate):
             self._append(step)
             return None

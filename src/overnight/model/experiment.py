@@ -61,11 +61,14 @@ class Ask(Value, frozen=True, kw_only=True):
 class Belief(Value, frozen=True, kw_only=True):
     """What is believed of a candidate's true score: a normal distribution on the working scale, higher is better.
 
-    See `overnight.rules.scale` for the scale and `overnight.rules.beliefs` for how readings move it.
+    See `overnight.rules.scale` for the scale and `overnight.rules.beliefs` for how readings move it. `seen` is the
+    plain mean of its `readings` successful readings.
     """
 
     mean: float
     variance: float
+    seen: float = 0.0
+    readings: int = 0
 
 
 class Noise(Value, frozen=True, kw_only=True):

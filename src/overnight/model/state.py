@@ -1,5 +1,7 @@
 """What the ledger says, folded: built by `overnight.rules.fold` and by nothing else."""
 
+import math
+
 from overnight.model.contract import Contract, Tier
 from overnight.model.event import Certificate
 from overnight.model.experiment import (
@@ -14,6 +16,9 @@ from overnight.model.experiment import (
     Trust,
 )
 from overnight.model.value import Value, Words
+
+STEP = 0.5
+"""Standard errors above its parent from which a candidate is built on."""
 
 
 class Experiment(Value, frozen=True, kw_only=True):
@@ -186,6 +191,19 @@ class State(Value, frozen=True, kw_only=True):
         if self.experiments and self.experiments[0].outcome is not None:
             return self.experiments[0]
         return None
+
+    def leads(self, experiment: Experiment) -> bool:
+        """Whether its own readings lie far enough above its parent for it to be built on, or to be the best.
+
+        Far enough is half a standard error, and as much as the choice of examples alone moves a difference: no
+        re-reading removes that, so smaller steps climb the examples and not the truth (compare Blum & Hardt, The
+        Ladder, 2015).
+        """
+        parent, own = self.experiments[experiment.parent].belief, experiment.belief
+        if experiment.number == 0 or parent is None or own is None:
+            return True
+        step = self.split_error + STEP * (self.sigma or 0.0) / math.sqrt(max(1, own.readings))
+        return own.seen - parent.mean >= step
 
     @property
     def best(self) -> Experiment | None:

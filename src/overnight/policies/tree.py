@@ -7,6 +7,7 @@ something: such a change gets a few more asks although it is worse than its pare
 """
 
 import math
+from itertools import islice
 from random import Random
 
 from overnight.model.experiment import Ask, Asking
@@ -14,6 +15,7 @@ from overnight.model.state import Experiment, State
 from overnight.model.step import Again
 
 LEADING = 8
+LEADING_ON_EXAMPLES = 3
 CHILD_COST = 0.2
 """Spreads by which the draw of a candidate falls with the root of the number of its children."""
 CHILDREN_A_READING = 4
@@ -35,13 +37,21 @@ class Tree:
         best = state.best
         if best is None or not state.frontier or state.sigma == 0.0:
             return Ask(parent=best.number if best else 0, kind=kind_of(state))
-        leading = [state.experiments[number] for number in state.frontier[:LEADING]]
+        leading = leaders(state)
+        if not leading:
+            return Ask(parent=best.number, kind=kind_of(state))
         chosen = max(leading, key=lambda item: _draw(item, state.spread, rng))
         if len(chosen.readings) < 1 + chosen.children // CHILDREN_A_READING:
             return Again(number=chosen.number)
         if chosen.number == best.number:
             return Ask(parent=chosen.number, kind=kind_of(state))
         return Ask(parent=chosen.number, kind=Asking.step_back)
+
+
+def leaders(state: State) -> list[Experiment]:
+    """The best of those that are ahead of what they were built on; few where examples alone can put one ahead."""
+    ahead = (item for number in state.frontier if state.leads(item := state.experiments[number]))
+    return list(islice(ahead, LEADING_ON_EXAMPLES if state.split_error else LEADING))
 
 
 def first_half(state: State) -> Experiment | None:

@@ -58,7 +58,7 @@ class Beliefs:
         if experiment.belief is not None:
             return self._updated(experiment.belief, score)
         if parent is None:
-            return Belief(mean=score, variance=self._variance(score))
+            return Belief(mean=score, variance=self._variance(score), seen=score, readings=1)
         self._moved(score - parent.mean)
         spread = self._spread or math.sqrt(self._variance(score))
         prior = Belief(mean=parent.mean - PRIOR_SHIFT * spread, variance=spread * spread + parent.variance)
@@ -75,10 +75,14 @@ class Beliefs:
     def _updated(self, belief: Belief, score: float) -> Belief:
         variance = self._variance(score)
         total = belief.variance + variance
-        if total <= 0.0:
-            return Belief(mean=score, variance=0.0)
-        share = belief.variance / total
-        return Belief(mean=belief.mean + share * (score - belief.mean), variance=belief.variance * (1.0 - share))
+        share = belief.variance / total if total > 0.0 else 1.0
+        readings = belief.readings + 1
+        return Belief(
+            mean=belief.mean + share * (score - belief.mean) if share < 1.0 else score,
+            variance=belief.variance * (1.0 - share),
+            seen=belief.seen + (score - belief.seen) / readings,
+            readings=readings,
+        )
 
     def _moved(self, move: float) -> None:
         self._moves.append(move)

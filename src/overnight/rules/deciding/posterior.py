@@ -5,6 +5,8 @@ Re-reading may show that the best was lucky; then an older one is the best again
 
 import math
 
+from msgspec.structs import replace
+
 from overnight.model.experiment import Comparison, Outcome, Verdict
 from overnight.model.state import Experiment, State
 from overnight.model.step import Publish, Read
@@ -48,7 +50,7 @@ class Posterior:
         if ahead and state.sigma is None and len(experiment.readings) < 2:
             return again(state, number)
         if not noisy(state):
-            return self._greedy.weigh(state, number)
+            return self._exact(state, number)
         if len(experiment.readings) < 2 and (_comparison(state, best, experiment).low or 0.0) > 0:
             # Hardly chance: a second reading now, so that it is the best at once and not when the search comes back.
             return again(state, number)
@@ -90,6 +92,14 @@ class Posterior:
         least = min(state.frontier[:3], key=lambda number: len(state.experiments[number].readings))
         return again(state, least, "finalist")
 
+    def _exact(self, state: State, number: int) -> Verdict | Read:
+        """Without noise the first number decides, but for what the choice of examples alone may do."""
+        verdict = self._greedy.weigh(state, number)
+        if isinstance(verdict, Read) or not verdict.promote or state.leads(state.experiments[number]):
+            return verdict
+        reason = f"{verdict.reason}, which the choice of examples alone may do"
+        return replace(verdict, outcome=Outcome.inconclusive, reason=reason, promote=False)
+
     def _verdict(self, state: State, experiment: Experiment, best: Experiment) -> Verdict:
         contract = contract_of(state)
         evaluation = evaluation_of(experiment)
@@ -126,6 +136,8 @@ def _wins(state: State, new: Experiment, best: Experiment) -> bool:
         return False
     if not best.usable:
         return True
+    if not state.leads(new):
+        return False
     gain = _gain(state, best, new)
     if gain <= 0 or _sure(new) <= _sure(best):
         return False
