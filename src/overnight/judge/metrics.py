@@ -11,6 +11,8 @@ from overnight.model.experiment import Failure
 
 _LINE_END = re.compile(rb"[\r\n]+")
 _DECIMAL = re.compile(r"[+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]+)?")
+LARGEST = 1e150
+"""Beyond this a number is no measurement, and its square no number."""
 _NON_FINITE = re.compile(r"[+-]?(?:nan|inf|infinity)", re.IGNORECASE | re.ASCII)
 
 
@@ -22,7 +24,8 @@ def parse(output: bytes, names: Sequence[str], *, private: bool = False) -> dict
     never read here, and a built-in objective is not missed. -0.0 is 0.0. Never raises, whatever the bytes. With
     `private`, what was printed is in no failure's detail, only in its tail: it may be an answer.
 
-    Failures: `twice` (one name printed twice, in whatever spelling), `malformed`, `non-finite`, `no-metric`.
+    Failures: `twice` (one name printed twice, in whatever spelling), `malformed`, `non-finite`, `no-metric`, `bounds`
+    (of a size that no measurement has).
     """
     wanted = {name for name in names if name not in BUILT_IN_METRICS}
     values: dict[str, float] = {}
@@ -97,7 +100,7 @@ def _json_spelling(value: object) -> str:
 
 
 def _told_to_the_person(name: str, spelled: str, number: Failure) -> Failure:
-    what = "not finite" if number.code == "non-finite" else "no decimal number"
+    what = {"non-finite": "not finite", "bounds": f"beyond {LARGEST:g}"}.get(number.code, "no decimal number")
     detail = f"The judge printed a value of {name} that is {what}."
     return Failure(code=number.code, detail=detail, tail=f"{name}: {quote(spelled)}", private=True)
 
@@ -105,8 +108,11 @@ def _told_to_the_person(name: str, spelled: str, number: Failure) -> Failure:
 def _number(name: str, spelled: str) -> float | Failure:
     if _DECIMAL.fullmatch(spelled):
         number = float(spelled)
-        if math.isfinite(number):
+        if abs(number) <= LARGEST:
             return number + 0.0  # the negative zero becomes the positive one
+        if math.isfinite(number):
+            detail = f"{name} was printed as {quote(spelled)}: nothing that is measured is beyond {LARGEST:g}."
+            return Failure(code="bounds", detail=detail)
     elif not _NON_FINITE.fullmatch(spelled):
         detail = f"{name} was printed as {quote(spelled)}, which is not a decimal number and nothing else."
         return Failure(code="malformed", detail=detail)

@@ -11,12 +11,14 @@ from statistics import median
 from overnight.model.contract import Contract
 from overnight.model.experiment import Belief, Measurement, Noise
 from overnight.model.state import Experiment
+from overnight.model.value import lookup
 from overnight.rules.scale import scale_of
 
 RECENT_MOVES = 60
 PRIOR_SHIFT = 0.5
 """A child is expected this many spreads below its parent: most changes do not help."""
 _MAD = 1.4826
+_HUGE = 1e150
 
 
 class Beliefs:
@@ -50,7 +52,7 @@ class Beliefs:
     def after(self, experiment: Experiment, parent: Belief | None, measurement: Measurement) -> Belief | None:
         """The belief in `experiment`, which holds its earlier readings, once `measurement` has been taken too."""
         score = self._scale.score(measurement.values)
-        if measurement.failure is not None or score is None:
+        if measurement.failure is not None or score is None or self._implausible(measurement):
             return experiment.belief
         previous = next((run for run in reversed(experiment.readings) if run.failure is None), None)
         if previous is not None:
@@ -63,6 +65,10 @@ class Beliefs:
         spread = self._spread or math.sqrt(self._variance(score))
         prior = Belief(mean=parent.mean - PRIOR_SHIFT * spread, variance=spread * spread + parent.variance)
         return self._updated(prior, score)
+
+    def _implausible(self, measurement: Measurement) -> bool:
+        value, bounds = lookup(measurement.values, self._objective.metric), self._objective.bounds
+        return value is not None and bounds is not None and not bounds[0] <= value <= bounds[1]
 
     def _variance(self, score: float) -> float:
         """Of one reading. While no candidate was read twice it is a guess, on the large side of the smallest effect."""
@@ -95,14 +101,19 @@ class Beliefs:
     def _compare(self, previous: Measurement, measurement: Measurement, score: float) -> None:
         before = self._scale.score(previous.values)
         if before is not None:
-            self._score_squares += (score - before) ** 2
+            self._score_squares += _square(score - before)
             self._score_pairs += 1
         old = dict(previous.values)
         for name, value in measurement.values:
             if name in old:
                 squares, pairs = self._squares.get(name, (0.0, 0))
-                self._squares[name] = (squares + (value - old[name]) ** 2, pairs + 1)
+                self._squares[name] = (squares + _square(value - old[name]), pairs + 1)
         self._noise = tuple(
             Noise(metric=name, sigma=math.sqrt(squares / (2 * pairs)), pairs=pairs)
             for name, (squares, pairs) in self._squares.items()
         )
+
+
+def _square(difference: float) -> float:
+    """Finite whatever was printed."""
+    return min(abs(difference), _HUGE) ** 2

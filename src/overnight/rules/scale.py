@@ -12,6 +12,7 @@ _TIMES = {"s", "sec", "second", "seconds", "ms", "us", "µs", "ns", "min", "minu
 _SIZES = {"b", "byte", "bytes", "kb", "mb", "gb", "kib", "mib", "gib"}
 _NAMES = ("_seconds", "_ms", "_us", "_ns", "_mb", "_bytes")
 _TINY = 1e-12
+_HUGE = 1e150
 
 
 class Scale(Value, frozen=True, kw_only=True):
@@ -46,7 +47,8 @@ class Scale(Value, frozen=True, kw_only=True):
         return self.objective.gain(self.value(old), self.value(new))
 
     def _bent(self, value: float) -> float:
-        return math.log(max(value, _TINY)) if self.log else value
+        # A record of an earlier version may hold any finite number; beyond this its square would not be one.
+        return math.log(max(value, _TINY)) if self.log else max(-_HUGE, min(_HUGE, value))
 
 
 def scale_of(contract: Contract) -> Scale:
