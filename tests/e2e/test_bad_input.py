@@ -54,7 +54,8 @@ def test_no_program(project):
         ("edit: [model.py]", "edit: [nothing.py]", ["nothing.py"]),
         ("edit: [model.py]", 'edit: ["**"]', ["program.md"]),
         ("bounds: [-1000, 1000]", "bounds: [5, 1]", ["program.md:6"]),
-        ("bounds: [-1000, 1000]", "holdout: {gate: ./gate.sh}", ["gate", "not enforced"]),
+        ("bounds: [-1000, 1000]", "holdout: {gate: ./gate.sh}", ["holdout.gate", "no such file"]),
+        ("bounds: [-1000, 1000]", "isolation: {network: shared}", ["network", "not offered"]),
         ("bounds: [-1000, 1000]", "isolation: {require: strongest}", ["strongest", "capped"]),
         ("bounds: [-1000, 1000]", "isolation: {env: {API_KEY: x}}", ["API_KEY"]),
     ],
@@ -116,7 +117,6 @@ def test_an_agent_script_that_its_checkout_will_not_hold(project):
 def test_options_that_make_no_sense(project):
     refused(project, "run", "--wall", "soon", says=["soon", "5m"])
     refused(project, "run", "--policy", "rachet", says=["rachet", "ratchet"])
-    refused(project, "run", "--policy", "islands", says=["islands"])
     refused(project, "run", "--experiments", 3, "--more", 2, says=["--more"])
     refused(project, "run", "--isolation", "strong", says=["strong"])
     refused(project, "run", "--experiments", "many", says=["--experiments"])
