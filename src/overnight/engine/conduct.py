@@ -16,7 +16,7 @@ from overnight.model.experiment import Ask, Asking, Outcome, Trust, Verdict
 from overnight.model.state import Experiment, State
 from overnight.model.step import Again, Bit, Conclude, Enough, Propose, Publish, Read, Step
 from overnight.ports import Decision, Policy
-from overnight.rules.decide import withheld
+from overnight.rules.decide import tampered, withheld
 from overnight.rules.deciding.readings import again, best_of, contract_of, explained
 from overnight.rules.gate import gate_looks, has_gate, next_look
 from overnight.rules.seeds import derive
@@ -89,6 +89,9 @@ class Conductor:
     def _promotion(self, state: State, experiment: Experiment, verdict: Verdict) -> Step:
         """The verdict; a promotion only once the gate has been asked."""
         number = experiment.number
+        if verdict.promote and experiment.tampering:
+            # Not in the readings that were weighed, but on the gate.
+            verdict = tampered(experiment.tampering, verdict.trust)
         if verdict.promote:
             look = next_look(state, contract_of(state), number)
             if isinstance(look, Enough):

@@ -45,7 +45,7 @@ class Evidence(Settled):
         if stopped is not None:
             return stopped
         experiment, best = state.experiments[number], best_of(state)
-        if state.sigma is None and len(experiment.readings) < 2:
+        if state.sigma is None and len(experiment.readings) < min(2, contract_of(state).keep.repeats[1]):
             return again(state, number)
         if not noisy(state):
             return self._greedy.weigh(state, number)
@@ -54,6 +54,11 @@ class Evidence(Settled):
     def _compare(self, state: State, experiment: Experiment, best: Experiment) -> Verdict | Read:
         if belief_of(experiment).mean <= belief_of(best).mean:
             return _verdict(state, experiment, best, (), "behind the best at first sight")
+        paired = {_seed(state, experiment.number, index) for index in range(MOST)}
+        alone = sum(run.seed not in paired for run in experiment.readings)
+        most = min(MOST, contract_of(state).keep.repeats[1] - alone)
+        if most < 1:
+            return _verdict(state, experiment, best, (), "keep.repeats allows no reading beside the best")
         missing = _unpaired(state, experiment, best)
         if missing is not None:
             return missing
@@ -61,10 +66,11 @@ class Evidence(Settled):
         value, chance = evidence(state, pairs)
         needed = 1 / contract_of(state).keep.alpha
         said = f"evidence {value:.3g} of {needed:.3g} after {len(pairs)} pair{'s' if len(pairs) > 1 else ''}"
-        most = min(MOST, contract_of(state).keep.repeats[1])
-        if not pairs or value >= needed or chance <= FUTILE or len(pairs) >= most:
+        # A pair with a failed reading says nothing, but it was taken: the next one has a seed of its own.
+        taken = _taken(state, experiment, best)
+        if not pairs or value >= needed or chance <= FUTILE or taken >= most:
             return _verdict(state, experiment, best, pairs, said, sure=bool(pairs) and value >= needed)
-        return _pair(state, experiment.number, best.number, len(pairs))[0]
+        return _pair(state, experiment.number, best.number, taken)[0]
 
 
 def differences(state: State, experiment: Experiment, best: Experiment) -> tuple[float, ...]:
@@ -77,6 +83,12 @@ def differences(state: State, experiment: Experiment, best: Experiment) -> tuple
         if scores[0] is not None and scores[1] is not None:
             found.append(scores[0] - scores[1])
     return tuple(found)
+
+
+def _taken(state: State, experiment: Experiment, best: Experiment) -> int:
+    """How many pairs were read, with or without a number."""
+    seeds = [{run.seed for run in item.readings} for item in (experiment, best)]
+    return sum(all(_seed(state, experiment.number, index) in known for known in seeds) for index in range(MOST))
 
 
 def evidence(state: State, pairs: tuple[float, ...]) -> tuple[float, float]:

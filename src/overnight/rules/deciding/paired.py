@@ -45,7 +45,8 @@ class Paired(Settled):
         stopped = forbidden(state, number)
         if stopped is not None:
             return stopped
-        if state.sigma is None and len(state.experiments[number].readings) < 2:
+        most = min(MOST, contract_of(state).keep.repeats[1])
+        if state.sigma is None and len(state.experiments[number].readings) < min(2, most):
             return again(state, number)
         if not noisy(state):
             return self._greedy.weigh(state, number)
@@ -53,7 +54,6 @@ class Paired(Settled):
         mean, variance = difference(state, experiment, best)
         chance = normal_cdf(mean / math.sqrt(variance)) if variance > 0 else float(mean > 0)
         readings = len(experiment.readings)
-        most = min(MOST, contract_of(state).keep.repeats[1])
         if chance <= DROP or (readings >= most and chance < KEEP):
             return _verdict(state, experiment, best, chance, (mean, variance))
         if chance >= KEEP and readings >= min(2, most):

@@ -47,11 +47,12 @@ class Posterior:
             return stopped
         experiment, best = state.experiments[number], best_of(state)
         ahead = belief_of(experiment).mean > belief_of(best).mean
-        if ahead and state.sigma is None and len(experiment.readings) < 2:
+        may = len(experiment.readings) < min(2, contract_of(state).keep.repeats[1])
+        if may and ahead and state.sigma is None:
             return again(state, number)
         if not noisy(state):
             return self._exact(state, number)
-        if len(experiment.readings) < 2 and (_comparison(state, best, experiment).low or 0.0) > 0:
+        if may and (_comparison(state, best, experiment).low or 0.0) > 0:
             # Hardly chance: a second reading now, so that it is the best at once and not when the search comes back.
             return again(state, number)
         missing = beside(state, number) if ahead and has_relative(contract_of(state)) else None
