@@ -1,13 +1,24 @@
 import io
 
 import pytest
-from cli_night import HOSTILE, baseline, night, opened, tried, whole_night
+from cli_night import (
+    HOSTILE,
+    baseline,
+    best_is,
+    certificate,
+    night,
+    opened,
+    read_again,
+    reading,
+    tried,
+    whole_night,
+)
 from rich.console import Console
 
 from overnight.cli.live import Progress, best_values, screen, sparkline
 from overnight.cli.plain import LineSink, line_of
-from overnight.model.event import Closed, Judged, Noted, Paused
-from overnight.model.experiment import Outcome
+from overnight.model.event import Asked, Closed, Gated, Judged, Measured, Noted, Paused, Promoted
+from overnight.model.experiment import Asking, Outcome
 
 
 def shown(state, progress=None, now=1e9 + 75, columns=80, planned=None) -> str:
@@ -107,3 +118,41 @@ def test_a_request_to_stop_is_a_line_and_a_start_is_not():
     state = night(*opened())
     assert line_of(Paused(), state) == "asked to stop after the present experiment"
     assert line_of(Noted(kind="started", text=""), state) == ""
+
+
+NOISY = [*opened(), *baseline(2.0, 2.1, 1.9)]
+
+
+def test_what_later_readings_decide_is_a_line_in_plain_mode():
+    groups = [*NOISY, *tried(1, Outcome.inconclusive, 1.5, gain=0.5), *tried(2, Outcome.keep, 1.4, gain=0.1)]
+    state = night(*groups)
+    assert line_of(Promoted(number=1, commit="c", reason="better than #2 by 0.1"), state) == (
+        "#1 is the best now: better than #2 by 0.1"
+    )
+    assert line_of(Promoted(number=0, commit="c", reason="#1 was lucky"), state) == (
+        "the unchanged code is the best again: #1 was lucky"
+    )
+    assert line_of(Promoted(number=2, commit="c"), state) == ""
+
+
+def test_the_gate_and_fresh_readings_have_plain_lines():
+    state = night(*NOISY, *tried(1, Outcome.keep, 1.5, gain=0.5))
+    assert line_of(Gated(number=1, against=0, passed=True), state).startswith("#1 passed the gate: better than the")
+    assert line_of(Gated(number=1, against=0, passed=False), state).startswith("#1 did not pass the gate")
+    for trial, line in (
+        ("1/without-3+7", "#1 without #3, #7, afresh, read val_bpb 1.5 bits/byte in 2 s"),
+        ("1/with-3", "#1, afresh, read val_bpb 1.5 bits/byte in 2 s"),
+    ):
+        assert line_of(Measured(number=1, run=0, measurement=reading(1.5), trial=trial), state) == line
+    asked = Asked(number=2, parent=1, agent="tuner", kind=Asking.step_back)
+    assert line_of(asked, state) == "#2 tuner changes #1 (step back)"
+
+
+def test_the_screen_says_what_is_believed_or_certified_and_what_gave_way():
+    groups = [*NOISY, *tried(1, Outcome.keep, 1.5, gain=0.5), *read_again(1, 1, 1.5)]
+    assert "believed gain 0." in shown(night(*groups))
+    groups += [*tried(2, Outcome.keep, 1.4, parent=1, gain=0.1), *best_is(1, "#2 was lucky")]
+    sure = certificate(1, 2.0, 1.5, runs=5, low=0.41, high=0.59, alpha=0.05)
+    text = shown(night(*groups, *sure))
+    assert "certified gain 0.500 (25 %; 0.410 to 0.590 with 95 % confidence); 1 demotion" in text
+    assert all(len(line.rstrip()) <= 80 for line in text.split("\n"))

@@ -22,12 +22,12 @@ STATUS_KEYS = {
     "study", "metric", "direction", "unit", "baseline", "best", "gain", "experiments", "kept", "discarded", "crashed",
     "violations", "trust", "seconds", "evaluations", "duplicates", "inconclusive", "best_number", "best_commit",
     "gain_percent", "certified", "tier", "running", "pending", "cost_usd", "holdout_reads", "digest", "base",
-    "min_effect", "noise",
+    "min_effect", "noise", "estimate", "estimate_sd", "certified_low", "certified_high", "gate_looks", "demotions",
 }  # fmt: skip
 LOG_KEYS = {
     "number", "commit", "parent", "outcome", "reason", "value", "values", "trust", "agent", "summary", "seconds",
     "parent_commit", "gain", "paths", "added", "deleted", "hypothesis", "failure", "tier", "same_as", "cost_usd",
-    "breaches", "note",
+    "breaches", "note", "estimate", "estimate_sd", "kind", "gate",
 }  # fmt: skip
 
 
@@ -113,6 +113,9 @@ def test_show_tells_everything_and_escapes_it(house):
     assert "\u202e" not in text
     assert "judge.py (locked: changed)" in call(house, "show", "4").stdout
     assert "val_bpb 1.4" in call(house, "show", "5").stdout
+    assert "believed   1.4" in call(house, "show", "5").stdout
+    assert "asked for  expand (change the best)" in call(house, "show", "5").stdout
+    assert "children   #2, #3, #4, #5 (kept)" in call(house, "show", "1").stdout
     assert "was the best until #5" in call(house, "show", "1").stdout
     assert "is the best so far" in call(house, "show", "5").stdout
 

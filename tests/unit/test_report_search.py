@@ -1,9 +1,10 @@
 import pytest
 from cli_night import baseline, best_is, certificate, night, opened, read_again, tried, with_contract
+from msgspec.structs import replace
 
 from overnight.model.contract import Tradeoff
 from overnight.model.experiment import Asking, Failure, Outcome
-from overnight.report.estimate import believed_gain, estimate
+from overnight.report.estimate import Estimate, believed_gain, compared, estimate
 from overnight.report.headline import demotions
 from overnight.report.markdown import render
 from overnight.report.rows import row
@@ -75,10 +76,18 @@ def test_near_misses_of_a_noisy_night_are_what_may_still_be_better_the_likeliest
     groups += tried(4, Outcome.discard, 3.0, parent=1, gain=-1.5, summary="far off")
     text = section(render(night(*groups)), "Near misses")
     assert "may be better than the best all the same" in text
-    assert text.index("**#3** ahead of #1 by") < text.index("**#2**")
+    assert text.index("**#3** better than \\#1 by") < text.index("**#2**")
     assert "give or take" in text
     assert "**#4**" not in text
     assert "**#1**" not in text
+
+
+def test_a_difference_that_rounds_to_nothing_is_level():
+    found = Estimate(value=-0.004, sd=0.5, low=-0.984, high=0.976)
+    assert compared(found, "#3", "points") == "level with #3, give or take 0.98 points"
+    assert compared(replace(found, value=-0.4, low=-1.38, high=0.58), "#3", "points") == (
+        "worse than #3 by 0.40 points, give or take 0.98"
+    )
 
 
 def test_what_the_best_is_built_on_is_no_near_miss():

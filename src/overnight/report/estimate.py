@@ -2,6 +2,8 @@
 
 import math
 
+from msgspec.structs import replace
+
 from overnight.model.state import Experiment, State
 from overnight.model.value import Value
 from overnight.report.text import one_line, rounded
@@ -83,6 +85,15 @@ def give_or_take(found: Estimate, unit: str = "") -> str:
     """`7.9 points, give or take 2.1`; without a doubt the number alone."""
     number = f"{rounded(found.value, found.doubt)} {one_line(unit, 24)}".rstrip()
     return f"{number}, give or take {rounded(found.doubt, found.doubt)}" if found.doubt > 0 else number
+
+
+def compared(gain: Estimate, than: str, unit: str = "") -> str:
+    """`better than #9 by 0.3 points, give or take 1.2`; a gain that rounds to nothing is `level with #9, ...`."""
+    size = replace(gain, value=abs(gain.value))
+    if gain.doubt > 0 and float(rounded(size.value, size.doubt)) == 0:
+        doubt = f"{rounded(size.doubt, size.doubt)} {one_line(unit, 24)}".rstrip()
+        return f"level with {than}, give or take {doubt}"
+    return f"{'better' if gain.value >= 0 else 'worse'} than {than} by {give_or_take(size, unit)}"
 
 
 def _finite(value: float, sd: float, low: float, high: float) -> Estimate | None:

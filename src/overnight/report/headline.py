@@ -41,7 +41,7 @@ def headline(state: State) -> str:
     if found.gain is None or found.best is None or found.gain <= 0:
         tried = plural(found.experiments, "experiment")
         simpler = " A tie in fewer lines was kept." if found.best_number else ""
-        least = f"{amount(found.baseline, found.unit)} {one_line(found.metric, 40)}"
+        least = f"{amount(found.baseline, found.unit, 4 if noisy(state) else 6)} {one_line(found.metric, 40)}"
         sure = "surely better" if noisy(state) else "better"
         return f"No gain: {tried}, none {sure} than {least}.{simpler}{idle(state)}"
     return _present(state, found) + idle(state)

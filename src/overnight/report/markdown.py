@@ -12,6 +12,7 @@ from overnight.report.morning import cost, ideas, near_misses
 from overnight.report.reproduce import Beside, reproduce
 from overnight.report.search import stuck
 from overnight.report.splits import other_data
+from overnight.report.summary import numbers
 from overnight.report.suspicion import violations
 
 
@@ -36,12 +37,12 @@ def render(  # noqa: PLR0913 - each is one fact that the state does not hold
     lines = [f"# {title}", "", f"**{words(headline(state), 800)}**", ""]
     if state.contract is None:
         return "\n".join(lines)
-    trust = [
-        words(sentence, 1200) for sentence in (certification(state), *carries_over(state), doubt(state)) if sentence
-    ]
-    lines += ["\n\n".join(trust), ""]
-    lines += [f"- {words(sentence, 400)}" for sentence in demotions(state)]
-    lines += [""] if state.demotions else []
+    best = state.best
+    proof = certification(state) if state.certificate or (best is not None and best.number) else ""
+    trust = [words(sentence, 1200) for sentence in (proof, *carries_over(state), doubt(state)) if sentence]
+    lines += ["\n\n".join(trust), ""] if trust else []
+    remarks = [*demotions(state), *numbers(state).concerns]
+    lines += [*(f"- {words(sentence, 600)}" for sentence in remarks), ""] if remarks else []
     lines += [written + words(standing(state, running=running), 800), ""]
     lines += [words(segment_line(state, "report"), 800), ""] if state.segments > 1 else []
     sections = (

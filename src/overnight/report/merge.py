@@ -4,14 +4,12 @@ import math
 import shlex
 from collections.abc import Mapping, Sequence
 
-from msgspec.structs import replace
-
 from overnight.model.event import Certificate, Effect
 from overnight.model.experiment import Certified
 from overnight.model.state import Experiment, State
 from overnight.report.certified import effect_words, ranked_effects, standing_win
 from overnight.report.escape import code, fence, words
-from overnight.report.estimate import believed_gain, give_or_take, noisy
+from overnight.report.estimate import believed_gain, compared, noisy
 from overnight.report.summary import percentage
 from overnight.report.text import amount, escape, percent, plural
 from overnight.rules.certify import has_holdout
@@ -160,9 +158,7 @@ def step_words(state: State, one: Experiment) -> str:
     believed = believed_gain(state, one, parent)
     than = f"#{parent.number}" if parent.number else "the unchanged code"
     if believed is not None:
-        better = believed.value >= 0
-        size = replace(believed, value=abs(believed.value))
-        return f"{'better' if better else 'worse'} than {than} by {give_or_take(size, unit)}"
+        return compared(believed, than, unit)
     if one.gain is None:
         return "no number"
     if one.gain > 0:
@@ -214,7 +210,8 @@ def _commands(state: State, changes: Sequence[Experiment], number: int) -> str:
     final = win.commit if certified and win is not None and win.commit else state.experiments[number].commit
     line = lineage(state, number)
     dropped = set(win.dropped) if certified and win is not None else set()
-    ranked = _in_order(state, changes, {effect.number: effect for effect in win.effects} if certified and win else {})
+    effects = {effect.number: effect for effect in win.effects} if certified and win else {}
+    ranked = _in_order(state, changes, effects)
     options = ("" if certified else " --all") + (
         f" --segment {state.segment}" if state.segment < state.segments else ""
     )
@@ -222,7 +219,9 @@ def _commands(state: State, changes: Sequence[Experiment], number: int) -> str:
     lines = [
         f"git diff {_short(state.base)} {_short(final)}",
         f"overnight finish{options}    # the branch {branch}, one commit a change; yours stays as it is",
-        _cherry_pick(ranked, {} if win is None or not certified else {effect.number: effect for effect in win.effects}),
+        _cherry_pick(
+            state, ranked, {} if win is None or not certified else {effect.number: effect for effect in win.effects}
+        ),
     ]
     paths = sorted({path for one in line if one not in dropped for path in state.experiments[one].paths})
     quoted = " ".join(shlex.quote(escape(path)) for path in paths[:_NAMED])
@@ -231,9 +230,9 @@ def _commands(state: State, changes: Sequence[Experiment], number: int) -> str:
     return fence("\n".join(lines), "sh", width=2 * _LONGEST)
 
 
-def _cherry_pick(ranked: Sequence[Experiment], effects: Mapping[int, Effect]) -> str:
+def _cherry_pick(state: State, ranked: Sequence[Experiment], effects: Mapping[int, Effect]) -> str:
     """The strongest change that stands alone; else the strongest, with a word about what it stands on."""
-    alone = [change for change in ranked if change.parent == 0 and _counts(effects.get(change.number))]
+    alone = [change for change in ranked if change.parent == 0 and _sure(state, change, effects)]
     chosen = (alone or ranked)[0]
     what = f"only #{chosen.number}, onto your branch"
     if chosen.parent:
@@ -241,9 +240,13 @@ def _cherry_pick(ranked: Sequence[Experiment], effects: Mapping[int, Effect]) ->
     return f"git cherry-pick {_short(chosen.commit)}    # {what}"
 
 
-def _counts(effect: Effect | None) -> bool:
-    """Whether something measurable is lost without a change, as far as is known."""
-    return effect is None or (effect.low is not None and effect.low > 0)
+def _sure(state: State, change: Experiment, effects: Mapping[int, Effect]) -> bool:
+    """Whether a change is worth something measurable, as far as that is known."""
+    effect = effects.get(change.number)
+    if effects:
+        return effect is not None and effect.low is not None and effect.low > 0
+    believed = believed_gain(state, change, state.experiments[change.parent])
+    return believed is None or believed.low > 0
 
 
 def _short(commit: str) -> str:

@@ -2,12 +2,10 @@
 
 from collections.abc import Sequence
 
-from msgspec.structs import replace
-
 from overnight.model.experiment import Outcome
 from overnight.model.state import Experiment, State
 from overnight.report.escape import words
-from overnight.report.estimate import believed_gain, give_or_take, noisy
+from overnight.report.estimate import believed_gain, compared, noisy
 from overnight.report.merge import LISTED, change_line
 from overnight.report.summary import judged
 from overnight.report.text import duration, figure, plural
@@ -44,14 +42,11 @@ def _open(state: State, left: Sequence[Experiment], best: Experiment) -> list[st
     found.sort(key=lambda item: (-item[0].value, item[1].number))
     lines = []
     for believed, one in found[:NEAR]:
-        way = "ahead of" if believed.value > 0 else "behind"
-        size = replace(believed, value=abs(believed.value))
         reads = plural(len(one.readings), "reading")
         said = f"; {words(one.summary, 120)}" if one.summary else ""
         than = f"#{best.number}" if best.number else "the unchanged code"
         lines.append(
-            f"- **#{one.number}** {way} {than} by {words(give_or_take(size, state.contract.objective.unit))}, after "
-            f"{reads}{said}"
+            f"- **#{one.number}** {words(compared(believed, than, state.contract.objective.unit))}, after {reads}{said}"
         )
     rest = len(found) - NEAR
     lines += [f"- and {rest} more."] if rest > 0 else []

@@ -38,9 +38,13 @@ def stuck(state: State) -> list[str]:
     if not done:
         return ["No experiment has been judged yet."]
     start, length = _drought(done)
-    lines = [f"- {plural(state.since_keep, 'experiment')} since the last kept change."]
+    tried = plural(state.since_keep, "experiment")
+    lines = [f"- {tried} since the last kept change." if state.counts.kept else f"- {tried}, and none was kept."]
     if state.since_keep >= PLATEAU:
-        lines[0] += " All of them looked in the same place: another agent, or `overnight fork N`, looks elsewhere."
+        lines.append(
+            "- A plateau says that all look in the same place, not that there is nothing better: another agent, or "
+            "`overnight fork N`, looks elsewhere."
+        )
     if length > state.since_keep:
         lines.append(f"- The longest stretch without one was {plural(length, 'experiment')}, from #{start}.")
     failures = Counter(one.failure.code for one in done if one.failure is not None)
@@ -82,7 +86,7 @@ def _kinds(state: State, done: Sequence[Experiment]) -> list[str]:
     line = set(lineage(state, state.best.number)) if state.best else set()
     paid = [one for one in back if one.outcome is Outcome.keep or one.number in line]
     if not paid:
-        return [*lines, f"- Stepping back did not pay: {plural(len(back), 'time')} tried."]
+        return [*lines, f"- Stepping back did not pay: tried {plural(len(back), 'time')}."]
     named = ", ".join(f"#{one.number} on {_built_on(one)}" for one in paid[-_NAMED:])
     more = f"{len(paid) - _NAMED} earlier and " if len(paid) > _NAMED else ""
     return [*lines, f"- Stepping back paid {len(paid)} of {plural(len(back), 'time')}: {more}{named}."]
