@@ -6,9 +6,9 @@ from hypothesis import strategies as st
 from studies import Paper
 
 from overnight.model.contract import Guard, Holdout, Keep
-from overnight.model.event import Gated, HoldoutRead, Judged, Measured, Promoted
+from overnight.model.event import HoldoutRead, Judged, Measured, Promoted
 from overnight.model.experiment import Outcome
-from overnight.model.step import Propose, Publish, Read
+from overnight.model.step import Propose
 from overnight.rules.fold import Folding
 from overnight.rules.gate import gate_looks
 from overnight.wiring.policies import POLICIES
@@ -32,9 +32,7 @@ def test_the_best_is_always_one_that_may_be_built_on_or_the_unchanged_code(polic
         assert state.best.number == 0 or state.best.outcome is Outcome.keep
         assert not state.best.tampering
     for number, state in paper.promotions():
-        folding = Folding()
         assert number == 0 or not state.experiments[number].tampering
-        del folding
 
 
 @EVERY
