@@ -184,7 +184,7 @@ class Rehearsal:
         return None
 
     def _searching(self, left: int) -> Propose | Read | None:
-        while not self._closing and (self.state.pending or left > self.terms.reserve(self.state)):
+        while not self._closing and left > self._needed():
             state = self.state
             step = self._conductor.step(state, self._folding.number_with)
             if isinstance(step, Enough):
@@ -196,6 +196,10 @@ class Rehearsal:
                 return step
         self._closing, self._state = True, None
         return None
+
+    def _needed(self) -> int:
+        """Evaluations to keep: for a new candidate all of the end, to finish one that is undecided the proof alone."""
+        return 2 * self.terms.pairs if self.state.pending else self.terms.reserve(self.state)
 
     def _choosing(self, left: int) -> Read | None:
         while left > 2 * self.terms.pairs:

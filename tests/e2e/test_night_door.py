@@ -96,8 +96,8 @@ def test_without_noise_nothing_but_a_confirmation_is_read_twice():
 
 def test_a_doubt_that_readings_cannot_remove_is_in_the_interval():
     plain = Outside(sigma=0.5, budget=120).last["ci"]
-    doubtful = Outside(sigma=0.5, budget=120, tau=3.0).last["ci"]
-    assert doubtful[1] - doubtful[0] > 2 * 1.96 * 3.0 > plain[1] - plain[0]
+    doubtful = Outside(sigma=0.5, budget=120, tau=1.0).last["ci"]
+    assert doubtful[1] - doubtful[0] > 2 * 1.96 * 1.0 > plain[1] - plain[0]
 
 
 def test_the_same_world_and_seed_give_the_same_night():
