@@ -4,9 +4,11 @@
 program (`stdio.py`). It appends the events that the engine would append, and folds them with the product's fold.
 """
 
+import dataclasses
 from dataclasses import dataclass
 from typing import Literal
 
+from ablation import wins
 from msgspec.structs import replace
 from outcome import Best, Claim, Night, over
 from world import CERTIFY, GATE, SEARCH, World
@@ -225,8 +227,8 @@ def final_of(state: State) -> Experiment:
     return state.best or state.experiments[0]
 
 
-def night(terms: Terms, world: World) -> Night:
-    """One night of the product's policy in a simulated world."""
+def night(terms: Terms, world: World, *, ablate: bool = False) -> Night:
+    """One night of the product's policy in a simulated world; `ablate` takes its changes out again afterwards."""
     study, numbers, bests = Rehearsal(terms), [0], [Best(at=0, number=0, claim=0.0)]
     while (want := study.want(terms.budget - world.readings)).do != "stop":
         if want.do == "read":
@@ -240,7 +242,11 @@ def night(terms: Terms, world: World) -> Night:
             bests.append(
                 Best(at=world.readings, number=numbers[final.number], claim=believed(study.state))
             )  # fmt: skip
-    return over(world, bests, study.claim)
+    seen = over(world, bests, study.claim)
+    if not ablate:
+        return seen
+    told = wins(world, bests[-1].number, study.state.sigma or 0.0)
+    return dataclasses.replace(seen, reported=told.reported, idle=told.idle)
 
 
 def believed(state: State) -> float:

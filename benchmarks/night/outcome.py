@@ -33,7 +33,8 @@ class Night:
     """One night. `gain` is the true gain of the final candidate, `claim` what is printed of it, `low`..`high` the
     interval beside it (None = none is given), `certified` whether it is called proven. The best changed `keeps` times,
     `lucky` times to one that is truly no better. `steps` changes lead from the baseline to the final candidate,
-    `worthless` of them cost nothing when they are left out of it. `course` is (evaluation, true gain of the best, its
+    `worthless` of them cost nothing when they are left out of it; after an ablation `reported` are told as wins, and
+    `idle` of those are worthless. `course` is (evaluation, true gain of the best, its
     claim).
     """
 
@@ -46,6 +47,8 @@ class Night:
     lucky: int = 0
     steps: int = 0
     worthless: int = 0
+    reported: int = 0
+    idle: int = 0
     evaluations: int = 0
     course: tuple[tuple[int, float, float], ...] = ()
 

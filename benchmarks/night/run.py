@@ -14,6 +14,10 @@ from overnight.wiring.policies import POLICIES
 ALL = (*POLICIES, *PEERS)
 
 
+ABLATED = "-ablated"
+"""At the end of a policy's name: an ablation follows, outside of the budget."""
+
+
 def night(policy: str, scenario: str, budget: int, seed: int) -> Night:
     """The night of `policy`, a name of the product's or of `PEERS`, in world number `seed` of `scenario`.
 
@@ -26,7 +30,7 @@ def night(policy: str, scenario: str, budget: int, seed: int) -> Night:
         return PEERS[policy](world, budget)
     meter = kind.meter
     terms = Terms(
-        policy=policy,
+        policy=policy.removesuffix(ABLATED),
         budget=budget,
         seed=seed,
         fit=math.hypot(meter.tau, math.sqrt(2) * meter.tau_own),
@@ -34,7 +38,7 @@ def night(policy: str, scenario: str, budget: int, seed: int) -> Night:
         gate=kind.gate,
         certify=meter.tau_holdout > 0,
     )
-    return rehearse(terms, world)
+    return rehearse(terms, world, ablate=policy.endswith(ABLATED))
 
 
 def main() -> None:

@@ -68,9 +68,9 @@ class Cell:
 
 
 class Bench:
-    """Runs nights in parallel and remembers them."""
+    """Runs nights, in the pool if there is one, and remembers them."""
 
-    def __init__(self, pool: ProcessPoolExecutor, seeds: int, first: int = FIRST_SEED) -> None:
+    def __init__(self, pool: ProcessPoolExecutor | None, seeds: int, first: int = FIRST_SEED) -> None:
         self._pool, self._seeds = pool, range(first, first + seeds)
         self._known: dict[tuple[str, str, int], list[Night]] = {}
 
@@ -84,9 +84,8 @@ class Bench:
     def _nights(self, policy: str, scenario: str, budget: int) -> list[Night]:
         key = (policy, scenario, budget)
         if key not in self._known:
-            found = self._pool.map(
-                night, repeat(policy), repeat(scenario), repeat(budget), self._seeds, chunksize=4
-            )  # fmt: skip
+            wanted = (repeat(policy), repeat(scenario), repeat(budget), self._seeds)
+            found = self._pool.map(night, *wanted, chunksize=4) if self._pool else map(night, *wanted)
             self._known[key] = list(found)
         return self._known[key]
 
