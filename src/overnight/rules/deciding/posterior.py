@@ -96,7 +96,9 @@ class Posterior:
     def _exact(self, state: State, number: int) -> Verdict | Read:
         """Without noise the first number decides, but for what the choice of examples alone may do."""
         verdict = self._greedy.weigh(state, number)
-        if isinstance(verdict, Read) or not verdict.promote or state.leads(state.experiments[number]):
+        if isinstance(verdict, Read) or not verdict.promote or not state.split_error:
+            return verdict
+        if state.leads(state.experiments[number]):
             return verdict
         reason = f"{verdict.reason}, which the choice of examples alone may do"
         return replace(verdict, outcome=Outcome.inconclusive, reason=reason, promote=False)
