@@ -201,7 +201,8 @@ class Rehearsal:
 
     def _needed(self) -> int:
         """Evaluations to keep: for a new candidate all of the end, to finish one that is undecided the proof alone."""
-        return 2 * self.terms.pairs if self.state.pending else self.terms.reserve(self.state)
+        reserve = self.terms.reserve(self.state)
+        return min(2 * self.terms.pairs, reserve) if self.state.pending else reserve
 
     def _choosing(self, left: int) -> Read | None:
         while left > 2 * self.terms.pairs:
