@@ -35,7 +35,7 @@ class Study:
             title="asks", prose="p" * 2000, objective=Objective(metric="m"), edit=("a.py",), run="true",
             keep=Keep(policy=policy),
         )  # fmt: skip
-        self.conductor = conductor_of(policy, None)
+        self.conductor = conductor_of(policy)
         self.gaining, self.rng = gaining, Random(1)
         self.folding, self.truths = Folding(), [1000.0]
         opened = Opened(study="asks", digest="d", contract=self.contract, base="c0", tree="t0", seed=1)

@@ -78,7 +78,7 @@ class Rehearsal:
 
     def __init__(self, terms: Terms) -> None:
         self.terms = terms
-        self._conductor = conductor_of(terms.policy, terms.budget)
+        self._conductor = conductor_of(terms.policy)
         self._folding = Folding()
         self._asked: Propose | Read | Fresh | None = None
         self._closing = self._over = False

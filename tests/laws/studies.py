@@ -19,9 +19,9 @@ class Paper:
     probability `failing` and shows tampering with probability `sly`. `side` scatters about 10.
     """
 
-    def __init__(self, policy, seed, *, noise=1.0, failing=0.05, sly=0.02, horizon=None, **terms):
+    def __init__(self, policy, seed, *, noise=1.0, failing=0.05, sly=0.02, **terms):
         self.contract = contract(**terms)
-        self.conductor = conductor_of(policy, horizon)
+        self.conductor = conductor_of(policy)
         self.folding, self.groups, self.steps, self.states = Folding(), [], [], []
         self.seed, self.noise, self.failing, self.sly = seed, noise, failing, sly
         self.rng, self.truths, self.trees = Random(seed), [100.0], ["t0"]

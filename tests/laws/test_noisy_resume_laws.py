@@ -70,7 +70,7 @@ def laboratory(ledger, shelf, folder, policy, shape, seed, failing):
         workspace=shelf,
         judge=Scatter(shelf, failing),
         agent=Wanderer(),
-        conductor=conductor_of(policy, EXPERIMENTS),
+        conductor=conductor_of(policy),
         agent_name="wanderer",
         scratch=folder,
         counts=lambda _tree: (("loc", 1.0), ("diff_lines", 0.0)),

@@ -18,13 +18,11 @@ from overnight.model.step import Again, Bit, Conclude, Enough, Propose, Publish,
 from overnight.ports import Decision, Policy
 from overnight.rules.decide import tampered, withheld
 from overnight.rules.deciding.readings import again, best_of, contract_of, explained
-from overnight.rules.gate import gate_looks, has_gate, next_look
+from overnight.rules.gate import has_gate, looks_left, next_look
 from overnight.rules.seeds import derive
 
 Known = Callable[[str], int | None]
 """The first judged experiment with this tree, if any."""
-FEW = 100
-"""Below so many experiments a noisy night has no room for a tree that must be re-read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,8 +41,8 @@ class Conductor:
         if publication is not None:
             return publication
         contract = contract_of(state)
-        if has_gate(contract) and state.counts.gate_reads >= gate_looks(contract):
-            return _worn_out(gate_looks(contract))
+        if has_gate(contract) and looks_left(state, contract) <= 0:
+            return _worn_out(state.counts.gate_reads)
         return self._ask(state)
 
     def closing(self, state: State) -> Read | Bit | Publish | None:
@@ -103,28 +101,6 @@ class Conductor:
                 reason = f"{verdict.reason} here, but not on data that the search never sees"
                 verdict = replace(verdict, outcome=Outcome.discard, reason=reason, promote=False)
         return Conclude(number=number, verdict=verdict)
-
-
-@dataclass(frozen=True, slots=True)
-class Auto:
-    """`long`, but for a short noisy night `short`; the noise is known once the unchanged code was read twice."""
-
-    long: Conductor
-    short: Conductor
-    horizon: int | None
-    name: str = "auto"
-
-    def step(self, state: State, known: Known) -> Step:
-        """The next step of a study whose baseline was judged."""
-        return self._now(state).step(state, known)
-
-    def closing(self, state: State) -> Read | Bit | Publish | None:
-        """The next step once no more proposals are asked for; None = the best is chosen."""
-        return self._now(state).closing(state)
-
-    def _now(self, state: State) -> Conductor:
-        few = self.horizon is not None and self.horizon < FEW
-        return self.short if few and state.sigma != 0.0 else self.long
 
 
 def events_of(step: Propose | Conclude | Bit | Publish, state: State, *, agent: str, policy: str) -> tuple[Event, ...]:

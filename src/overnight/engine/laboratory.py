@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
-from overnight.engine.conduct import Auto, Conductor
+from overnight.engine.conduct import Conductor
 from overnight.engine.recorder import Recorder
 from overnight.engine.stop import Stopping
 from overnight.model.contract import Contract, Stop
@@ -36,7 +36,7 @@ class Laboratory:
     workspace: Workspace
     judge: Judge
     agent: Agent
-    conductor: Conductor | Auto
+    conductor: Conductor
     agent_name: str
     scratch: Path
     counts: Callable[[str], Pairs]

@@ -11,7 +11,8 @@ from overnight.model.value import Value, lookup
 from overnight.report.text import amount, figure, plural
 from overnight.rules.certify import looks_left
 from overnight.rules.fold import mean_value
-from overnight.rules.gate import GATE, gate_looks, has_gate
+from overnight.rules.gate import GATE, has_gate
+from overnight.rules.gate import looks_left as gate_looks_left
 from overnight.rules.lineage import lineage
 
 _LISTED = 12
@@ -81,11 +82,10 @@ def other_data(state: State) -> list[str]:
 
 def gate_left(state: State) -> int | None:
     """Looks at the gate split that may still be taken; None without a gate."""
-    contract, counts = state.contract, state.counts
-    if contract is None or contract.holdout is None or not has_gate(contract):
+    contract = state.contract
+    if contract is None or not has_gate(contract):
         return None
-    whole = contract.holdout.queries - counts.holdout_reads
-    return max(0, min(whole, gate_looks(contract) - counts.gate_reads))
+    return gate_looks_left(state, contract)
 
 
 def _looks(state: State) -> list[str]:

@@ -38,9 +38,15 @@ class Certificates:
     def certified(self, event: Certificate, *, withdrawn: bool) -> None:
         """A certificate was written; of a candidate that is `withdrawn` it is no win."""
         self.all.append(event)
-        if event.level is not Certified.no and not withdrawn and not event.setting:
-            self.win = event
+        if event.setting:
+            self._trials = {key: runs for key, runs in self._trials.items() if "=" not in key[0]}
+            return
         self._trials.clear()
+        if event.level is not Certified.no and not withdrawn:
+            self.win = event
+        elif self.win is not None and self.win.number == event.number:
+            # What did not hold when it was proved once more is proved no longer.
+            self.win = None
 
     def withdraw(self, number: int) -> None:
         """The candidate was seen to tamper: what it won is no win."""

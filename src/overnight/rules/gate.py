@@ -40,6 +40,14 @@ def gate_looks(contract: Contract) -> int:
     return max(0, holdout.queries - reserve)
 
 
+def looks_left(state: State, contract: Contract) -> int:
+    """How many looks the gate may still take: what certificates have used is gone for it too."""
+    if contract.holdout is None:
+        return 0
+    used_by_proofs = state.counts.holdout_reads - state.counts.gate_reads
+    return max(0, min(gate_looks(contract), contract.holdout.queries - used_by_proofs) - state.counts.gate_reads)
+
+
 def next_look(state: State, contract: Contract, number: int) -> Read | Bit | Enough | None:
     """What is missing before it is known whether `number` passes; None = it is known, or there is no gate.
 
@@ -54,7 +62,7 @@ def next_look(state: State, contract: Contract, number: int) -> Read | Bit | Eno
     split = part(state, contract)
     for wanted in (best, state.experiments[number]):
         if _reading(wanted, split) is None:
-            if state.counts.gate_reads >= gate_looks(contract):
+            if looks_left(state, contract) <= 0:
                 return Enough(reason="the gate's looks are used up")
             seed = derive(state.seed, split, wanted.number)
             return Read(number=wanted.number, seed=seed, split=split, why=f"gate-{number}")

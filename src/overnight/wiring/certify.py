@@ -83,7 +83,7 @@ def open_bench(
                 workspace=rooms.trees,
                 judge=rooms.judge(state.tree),
                 agent=Scripted([]),
-                conductor=conductor_of("ratchet", None),
+                conductor=conductor_of("ratchet"),
                 agent_name="",
                 scratch=rooms.scratch,
                 counts=rooms.counter(state.tree),

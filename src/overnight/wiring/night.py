@@ -54,7 +54,7 @@ def open_night(site: Site, options: Options, sinks: Sequence[Sink], stopping: St
         UsageError: anything that the person can mend, before anything was started.
     """
     loaded = load(site, options)
-    conductor_of(policy_name(loaded.contract, options), None)
+    conductor_of(policy_name(loaded.contract, options))
     site.repository.writable()
     sandbox, reasons = box_for(loaded.contract, options)
     tracked = Tracked(sandbox)
@@ -96,7 +96,7 @@ def _night(rooms: Rooms, loaded: Loaded, sinks: Sequence[Sink], stopping: Stoppi
         workspace=rooms.trees,
         judge=rooms.judge(tree),
         agent=agent,
-        conductor=conductor_of(policy_name(contract, options), stop_of(contract, options, recorder.state).experiments),
+        conductor=conductor_of(policy_name(contract, options)),
         agent_name=agent_name,
         scratch=rooms.scratch,
         counts=rooms.counter(tree),

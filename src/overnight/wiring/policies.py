@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from overnight.engine.conduct import Auto, Conductor
+from overnight.engine.conduct import Conductor
 from overnight.errors import UsageError
 from overnight.policies.islands import Islands
 from overnight.policies.portfolio import Portfolio
@@ -15,14 +15,12 @@ from overnight.rules.deciding.paired import Paired
 from overnight.rules.deciding.posterior import Posterior
 
 
-def conductor_of(name: str, horizon: int | None) -> Conductor | Auto:
-    """The conductor of policy `name` for a night of about `horizon` experiments (None = open end).
+def conductor_of(name: str) -> Conductor:
+    """The conductor of policy `name`.
 
     Raises:
         UsageError: there is no such policy.
     """
-    if name == "auto":
-        return Auto(_ALL["default"](), _ALL["linear"](), horizon)
     if name in _ALL:
         return _ALL[name]()
     near = nearest(name, POLICIES)
@@ -31,6 +29,7 @@ def conductor_of(name: str, horizon: int | None) -> Conductor | Auto:
 
 
 _ALL: dict[str, Callable[[], Conductor]] = {
+    "auto": lambda: Conductor("auto", Tree(), Posterior()),
     "default": lambda: Conductor("default", Tree(), Posterior()),
     "ratchet": lambda: Conductor("ratchet", Ratchet(), Greedy()),
     "linear": lambda: Conductor("linear", Ratchet(), Paired()),
@@ -38,4 +37,4 @@ _ALL: dict[str, Callable[[], Conductor]] = {
     "islands": lambda: Conductor("islands", Islands(), Posterior()),
     "portfolio": lambda: Conductor("portfolio", Portfolio(), Posterior()),
 }
-POLICIES = ("auto", *_ALL)
+POLICIES = tuple(_ALL)
