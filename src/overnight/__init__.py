@@ -7,11 +7,13 @@ from overnight.model.contract import Contract, Objective, Tier
 from overnight.model.event import Event
 from overnight.model.experiment import Ask, Change, Evaluation, Failure, Measurement, Outcome, Proposal, Trust, Verdict
 from overnight.model.state import Experiment, State
+from overnight.model.step import Again
 from overnight.ports import Agent, Executor, Policy, Running, Sandbox, Sink
 
 __version__ = "0.1.0"
 
 __all__ = [
+    "Again",
     "Agent",
     "AgentBudget",
     "Ask",

@@ -32,7 +32,7 @@ def next_step(lab: Laboratory) -> Step:
 
 
 def run_experiment(lab: Laboratory) -> str | Enough:
-    """Go on until the next verdict; "" then, or why the agent could not work (nothing is judged then), or enough.
+    """Go on until the next verdict or until nothing is pending; "" then, or why the agent could not work, or enough.
 
     Raises:
         UsageError: as `perform` does.
@@ -43,7 +43,7 @@ def run_experiment(lab: Laboratory) -> str | Enough:
             lab.recorder.flush()
             return step
         halted = perform(lab, step)
-        if halted or isinstance(step, Conclude):
+        if halted or not lab.recorder.state.pending:
             return halted
 
 

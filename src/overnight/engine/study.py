@@ -37,18 +37,17 @@ def run_study(lab: Laboratory) -> State:
     refuse_blind_judge(lab)
     concerned = Concerned()
     concerned.look(lab)
-    done = 0
+    begun = lab.recorder.state.counts.experiments
     while not (reason := _over(lab, started)):
         halted = run_experiment(lab)
         if isinstance(halted, Enough):
             reason = halted.reason
             break
-        if halted and not done:
+        if halted and lab.recorder.state.counts.experiments == begun:
             raise UsageError(f"the agent {lab.agent_name} cannot work: {halted}")
         if halted:
             reason = halted
             break
-        done += 1
         concerned.look(lab)
     _choose(lab)
     _certify(lab)

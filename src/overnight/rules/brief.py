@@ -43,7 +43,7 @@ def compose(contract: Contract, state: State, ask: Ask, number: int, seed: int) 
         contract.prose[:PROSE_LIMIT].strip(),
         _rules(contract),
         _standing(contract, state, parent, best),
-        _history(contract, state),
+        _history(contract, state, ask.donors),
         _ideas(state),
         _task(contract, state, ask, parent),
     )
@@ -151,12 +151,13 @@ def _detectable(state: State, metric: str) -> float | None:
     return None if noise is None else 1.96 * math.sqrt(2) * noise
 
 
-def _history(contract: Contract, state: State) -> str:
+def _history(contract: Contract, state: State, donors: tuple[int, ...]) -> str:
     judged = [item for item in state.experiments[-SHOWN_ATTEMPTS - 1 :] if item.outcome is not None and item.number]
     if not judged:
         return ""
     shown = {item.number for item in judged}
-    leaders = [state.experiments[number] for number in state.leaders[:SHOWN_BEST] if number not in shown and number]
+    wanted = dict.fromkeys((*donors, *state.leaders[:SHOWN_BEST]))
+    leaders = [state.experiments[number] for number in wanted if number not in shown and number]
     shown_first = sorted(leaders, key=lambda item: item.number)
     return f"## What was tried\n{fenced(_rows(contract, [*shown_first, *judged]))}"
 
