@@ -12,13 +12,17 @@ class Frontier:
 
     def __init__(self) -> None:
         self._ranked: list[tuple[float, int]] = []
+        self._numbers: tuple[int, ...] | None = ()
 
     def numbers(self) -> tuple[int, ...]:
         """Their numbers, best first; the older of equals first."""
-        return tuple(number for _, number in self._ranked)
+        if self._numbers is None:
+            self._numbers = tuple(number for _, number in self._ranked)
+        return self._numbers
 
     def changed(self, old: Experiment, new: Experiment) -> None:
         """`old` has become `new`."""
+        self._numbers = None
         if old.belief is not None:
             entry = (-old.belief.mean, old.number)
             if entry in self._ranked:

@@ -48,7 +48,7 @@ class Evidence(Settled):
         if state.sigma is None and len(experiment.readings) < min(2, contract_of(state).keep.repeats[1]):
             return again(state, number)
         if not noisy(state):
-            return self._greedy.weigh(state, number)
+            return self._greedy.compare(state, number)
         return self._compare(state, experiment, best)
 
     def _compare(self, state: State, experiment: Experiment, best: Experiment) -> Verdict | Read:

@@ -13,9 +13,10 @@ class Greedy(Settled):
 
     def weigh(self, state: State, number: int) -> Verdict | Read:
         """The verdict, or the reading that it needs first: the best's, where a guard is relative to it."""
-        stopped = forbidden(state, number)
-        if stopped is not None:
-            return stopped
+        return forbidden(state, number) or self.compare(state, number)
+
+    def compare(self, state: State, number: int) -> Verdict | Read:
+        """The same of a candidate that nothing forbids to compare."""
         contract, experiment = contract_of(state), state.experiments[number]
         verdict = decide(
             contract,

@@ -49,7 +49,7 @@ class Paired(Settled):
         if state.sigma is None and len(state.experiments[number].readings) < min(2, most):
             return again(state, number)
         if not noisy(state):
-            return self._greedy.weigh(state, number)
+            return self._greedy.compare(state, number)
         experiment, best = state.experiments[number], best_of(state)
         mean, variance = difference(state, experiment, best)
         chance = normal_cdf(mean / math.sqrt(variance)) if variance > 0 else float(mean > 0)

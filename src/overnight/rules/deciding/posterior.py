@@ -95,7 +95,7 @@ class Posterior:
 
     def _exact(self, state: State, number: int) -> Verdict | Read:
         """Without noise the first number decides, but for what the choice of examples alone may do."""
-        verdict = self._greedy.weigh(state, number)
+        verdict = self._greedy.compare(state, number)
         if isinstance(verdict, Read) or not verdict.promote or not state.split_error:
             return verdict
         if state.leads(state.experiments[number]):
